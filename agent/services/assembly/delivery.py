@@ -9,6 +9,7 @@ from agent.services.assembly.outages import OutageServices
 from agent.services.assembly.policy import alert_policy
 from agent.services.delivery.backlog_window import BacklogWindow
 from agent.services.delivery.batches import BatchSender
+from agent.services.delivery.dispatch import Dispatcher
 from agent.services.delivery.doubts import Doubts
 from agent.services.delivery.duplicates import Duplicates
 from agent.services.delivery.originals import Originals
@@ -117,21 +118,27 @@ def join_delivery(common: Common, outages: OutageServices) -> DeliveryServices:
         timeline=outages.timeline,
         clock_check=clock_check,
     )
-    queue = SendQueue(
-        store=store,
+    dispatcher = Dispatcher(
         clock=clock,
         clock_check=clock_check,
         gateway=gateway,
         mode=mode,
+        sender=sender,
+        batches=batches,
+        batch_from=settings.ksef.batch_from,
+        outcomes_announced=settings.ksef.route == "hub",
+    )
+    queue = SendQueue(
+        store=store,
+        clock=clock,
+        mode=mode,
         deadlines=outages.deadlines,
         sender=sender,
         batches=batches,
-        records=records,
+        dispatcher=dispatcher,
         doubts=doubts,
         window=window,
         presses=common.presses,
         wake=common.queue_wake,
-        batch_from=settings.ksef.batch_from,
-        told=settings.ksef.route == "hub",
     )
     return DeliveryServices(upos=upos, sender=sender, window=window, queue=queue)

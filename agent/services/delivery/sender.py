@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -40,6 +40,7 @@ from agent.ports import (
     SessionRef,
     Store,
     Transaction,
+    Unsent,
 )
 from agent.services.background import BackgroundTasks
 from agent.services.delivery.backoff import TROUBLE_STEPS, Backoff
@@ -121,6 +122,11 @@ class InvoiceSender:
     def busy(self, invoice_id: str) -> bool:
         """Whether somebody is bringing this invoice to KSeF right now."""
         return invoice_id in self._busy
+
+    def due(self, records: Sequence[Unsent], *, together: bool = False) -> list[Unsent]:
+        """Return what may be tried now; ``together``: also what only single sends have to wait for."""
+        now, waits = self._clock_check.best(), self._records.waits
+        return [each for each in records if not self.busy(each.id) and waits.over(each, now, together=together)]
 
     async def deliver(self, invoice_id: str, asking: float = ASKING_SECONDS, *, pressed: bool = False) -> InvoiceRecord:
         """Send if it waits, then ask for ``asking`` seconds or until KSeF decides.

@@ -255,7 +255,7 @@ async def test_nothing_is_remembered_of_what_has_its_number(tmp_path: Path, batc
     async with world(tmp_path, given=replace(base, ksef=replace(base.ksef, batch_from=batch_from))) as place:
         place.gateway.send_plan.extend([NO_TOKEN] * 3)
         sold = [await press_until_answered(place, f"{number}") for number in range(3)]
-        waits = place.queue._records.waits
+        waits = place.sender._records.waits
         assert waits._until.keys() == waits._troubles.keys() == {each.id for each in sold}
         waits.rest(5.0, *(each.id for each in sold), singly=True)
         await work(place, 120)

@@ -111,7 +111,7 @@ async def test_what_the_hub_was_too_busy_for_goes_again_during_an_outage_of_ksef
         await it.hub.listener.down()
         records = [await it.joined.sell() for _ in range(3)]
         await it.joined.agent.connection.probe()
-        it.joined.agent.queue._batch_from = 2
+        it.joined.agent.queue._dispatcher._batch_from = 2
         chain = it.joined.agent.chain
         assert chain is not None
         offer_all = chain.client.offer_all
@@ -163,7 +163,7 @@ async def test_a_line_that_is_refused_rests_and_its_invoice_says_why(tmp_path: P
         await it.hub.listener.down()
         records = [await it.joined.sell() for _ in range(2)]
         await it.joined.agent.connection.probe()
-        it.joined.agent.queue._batch_from = 2
+        it.joined.agent.queue._dispatcher._batch_from = 2
         chain = it.joined.agent.chain
         assert chain is not None
         offer_all = chain.client.offer_all
