@@ -8,7 +8,7 @@ till knows as of one instant; conclusions of people and signatures are left room
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,7 +19,7 @@ from agent.domain.invoice import InvoiceSummary, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.evidence_files import OUTAGE_KINDS, OutageReport
 from agent.domain.records.outage_reports import within
-from agent.domain.records.register import RegisterRow, rows
+from agent.domain.records.register import Marker, RegisterRow, rows
 from agent.domain.values import dataclass
 
 
@@ -163,7 +163,8 @@ def closing_report(
         without_number=tuple(told[row.id] for row in open_rows),
         conclusions=(),
     )
-    return _concluded(report, max((row.days_late for row in register), default=0))
+    days_late = max((row.days_late for row in register), default=0)
+    return replace(report, conclusions=tuple(_conclusions(report, days_late, {row.marker for row in inside})))
 
 
 _IN_KSEF, _WAITING, _REJECTED, _EXEMPT = "in_ksef", "waiting", "rejected", "exempt"
@@ -244,11 +245,8 @@ def _without_failure(record: InvoiceSummary, outage: OutageReport) -> str:
     return "nie zapisano nieudanej próby"
 
 
-def _concluded(report: ClosingReport, days_late: int) -> ClosingReport:
-    return replace(report, conclusions=tuple(_conclusions(report, days_late)))
-
-
-def _conclusions(report: ClosingReport, days_late: int) -> Iterator[str]:
+def _conclusions(report: ClosingReport, days_late: int, marks: Collection[Marker]) -> Iterator[str]:
+    """``marks``: those of the JPK of what was issued in the outage."""
     counts = report.counts
     if report.end is None:
         yield "Przerwa trwa. Raport pokazuje stan z chwili sporządzenia; po jej zakończeniu sporządź go ponownie."
@@ -271,6 +269,7 @@ def _conclusions(report: ClosingReport, days_late: int) -> Iterator[str]:
     if counts.rejected:
         yield f"Odrzucone przez KSeF: {counts.rejected}. Sprawę każdej z nich zamyka kierownik."
     if counts.exempt:
-        yield f"Nie podlegają przesłaniu: {counts.exempt}. Przechowuje je sprzedawca; w JPK_V7M oznaczenie BFK."
-    if report.by_mode.get(Mode.FAILURE) and any(each.mode is Mode.FAILURE for each in report.without_number):
+        own_mark = "; w JPK_V7M oznaczenie BFK" if Marker.BFK in marks else ""
+        yield f"Nie podlegają przesłaniu: {counts.exempt}. Przechowuje je sprzedawca{own_mark}."
+    if Marker.OFF in marks:
         yield "Faktury wystawione w awarii (art. 106nf) i jeszcze bez numeru mają w JPK_V7M oznaczenie OFF."

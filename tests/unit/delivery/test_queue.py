@@ -369,6 +369,18 @@ async def test_a_line_that_flaps_does_not_end_batches(tmp_path: Path) -> None:
         assert gateway.count("send") == 0
 
 
+async def test_trouble_with_a_batch_ends_the_pass_also_for_what_goes_singly(tmp_path: Path) -> None:
+    async with shop(tmp_path, batch_from=5) as (place, gateway):
+        first, *_ = await backlog(place, 6)
+        xml = first.xml.replace(first.number.encode(), b"EXT/online")
+        alone = new_invoice("online", None, mode=Mode.ONLINE, xml=xml, sha256=hashlib.sha256(xml).digest())
+        await place.store.write(lambda tx: tx.invoices.add(alone))
+        gateway.batch_plan.append(BROKEN)
+        gateway.calls.clear()
+        await place.queue.pass_once()
+        assert gateway.calls == ["batch"]
+
+
 async def test_one_list_settles_all_doubts_of_a_batch(tmp_path: Path) -> None:
     async with shop(tmp_path, batch_from=5) as (place, gateway):
         records = await backlog(place, 30)

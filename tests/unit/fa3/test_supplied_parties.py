@@ -103,6 +103,18 @@ def test_what_may_stand_there(identity: str) -> None:
     assert check_ready(xml, schema=SCHEMA, seller_nip=documents.SELLER_NIP, today=TODAY).number
 
 
+@pytest.mark.parametrize(("identity", "advised"), [("<NrID>", True), ("<KodKraju>PL</KodKraju><NrID>", False)])
+def test_a_number_without_a_country_may_be_of_another_one(identity: str, *, advised: bool) -> None:
+    with pytest.raises(BadInput) as caught:
+        check_ready(
+            documents.document(buyer=party(f"{identity}5261040828</NrID>")),
+            schema=SCHEMA,
+            seller_nip=documents.SELLER_NIP,
+            today=TODAY,
+        )
+    assert ("Jeśli to numer z innego kraju, podaj KodKraju." in str(caught.value)) is advised
+
+
 def test_third_parties_too() -> None:
     third = (
         "<Podmiot3><DaneIdentyfikacyjne><KodKraju>PL</KodKraju><NrID>5261040828</NrID><Nazwa>Odbiorca</Nazwa>"

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -558,15 +559,21 @@ def test_reports_of_every_kind() -> None:
     )
 
 
-async def test_a_full_disk_is_told_and_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+async def test_only_a_full_disk_is_told_as_one_and_nothing_stays_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     async with till_of(tmp_path) as till:
         await till.sell()
         made = Evidence(till.store, SqliteEvidenceIndex, Presses(till.clock), SELLER.nip, folder=tmp_path)
+        begun: list[Any] = []
 
-        async def full(*_: object) -> int:
-            raise OSError(errno.ENOSPC, "full")
+        async def broken(first: date, last: date, file: Any) -> int:
+            begun.append(file)
+            raise OSError(number, "broken")
 
-        monkeypatch.setattr(made, "write", full)
-        with pytest.raises(Unavailable) as refused:
+        monkeypatch.setattr(made, "write", broken)
+        with pytest.raises(OSError if number == errno.EIO else Unavailable) as refused:
             await made.bundle(date(2026, 11, 24), date(2026, 11, 24))
-        assert refused.value.code == "disk-full"
+        assert getattr(refused.value, "code", "") == ("" if number == errno.EIO else "disk-full")
+        assert begun[0].closed

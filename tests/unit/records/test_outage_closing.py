@@ -13,7 +13,8 @@ import pypdf
 import pytest
 
 from agent.domain.errors import NotFound
-from agent.domain.invoice import Mode
+from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.evidence_files import OutageReport
 from agent.domain.records.outage_closing import ClosingReport, OutageSource, closing_report
 from agent.domain.records.outage_closing_paper import paper_of
@@ -124,6 +125,60 @@ async def test_an_announced_failure_stands_on_its_communique(tmp_path: Path) -> 
         assert before.number in {each.number for each in report.without_number}
         assert report.next_deadline == date(2026, 12, 3)
         assert any("OFF" in each for each in report.conclusions)
+
+
+async def sold_in_a_failure(place: World) -> InvoiceRecord:
+    place.latarnia.messages = [announced("FAILURE_START", place.clock.now())]
+    place.latarnia.status = {"status": "FAILURE"}
+    await place.announcements.poll()
+    await place.clock.advance(60)
+    sold = await place.sell()
+    assert sold.mode is Mode.FAILURE
+    return sold
+
+
+async def test_the_mark_of_a_failure_is_told_only_of_its_own_invoices(tmp_path: Path) -> None:
+    """OFF in JPK_V7M is for what was issued in the failure and has no number, late or not; not for what is older."""
+    async with world(tmp_path, clock=FakeClock(at("2026-11-24 10:00"))) as place:
+
+        async def marked() -> bool:
+            name = next(each.name for each in await place.outages.listed() if each.kind == "awaria")
+            report = await place.outages.closing(name)
+            assert earlier.number in {each.number for each in (*report.without_number, *report.late)}
+            return any("OFF" in each for each in report.conclusions)
+
+        await place.lose_the_line()
+        earlier = await place.sell()
+        await place.clock.advance(600)
+        sold = await sold_in_a_failure(place)
+        assert await marked()
+        await place.clock.advance(3600)
+        end = place.clock.now()
+        place.latarnia.messages = [
+            *place.latarnia.messages,
+            {**announced("FAILURE_END", at("2026-11-24 10:10"), end), "id": "K/2026/AWR/02"},
+        ]
+        place.latarnia.status = {"status": "AVAILABLE"}
+        await place.announcements.poll()
+        await place.clock.advance(20 * 24 * 3600)
+        assert await marked(), "its deadline has passed, and it has no number yet"
+        await place.restore_the_line()
+        await place.sender.deliver(sold.id)
+        assert not await marked()
+
+
+async def test_what_was_issued_in_a_failure_and_is_never_sent_keeps_its_own_mark(tmp_path: Path) -> None:
+    """A total failure that followed lifted the duty; the register marks it OFF as well."""
+    async with world(tmp_path, clock=FakeClock(at("2026-11-24 10:00"))) as place:
+        await place.lose_the_line()
+        sold = await sold_in_a_failure(place)
+        await place.store.write(lambda tx: tx.invoices.move(sold.id, InvoiceState.EXEMPT))
+        report = await place.outages.closing(
+            next(each.name for each in await place.outages.listed() if each.kind == "awaria")
+        )
+        told = " ".join(report.conclusions)
+        assert "Nie podlegają przesłaniu: 1." in told
+        assert ("BFK" in told, "OFF" in told) == (False, True)
 
 
 async def test_what_a_manager_declared_is_named_so(tmp_path: Path) -> None:
