@@ -691,6 +691,20 @@ def test_mistakes_of_a_base_from_elsewhere(changes: dict[str, object], pointer: 
     assert {error.pointer: error.code for error in caught.value.errors}[pointer] == code
 
 
+@pytest.mark.parametrize(
+    ("issued_on", "taken"),
+    [(date(2005, 12, 31), False), (date(2006, 1, 1), True), (TODAY, True), (TODAY + timedelta(days=1), False)],
+)
+def test_a_base_from_elsewhere_is_of_the_schemas_days_up_to_today(issued_on: date, *, taken: bool) -> None:
+    document = described(issued_on=issued_on.isoformat())
+    if taken:
+        assert parse_outside_base(document, seller_nip=SELLER.nip, today=TODAY).reference.issued_on == issued_on
+        return
+    with pytest.raises(BadInput) as caught:
+        parse_outside_base(document, seller_nip=SELLER.nip, today=TODAY)
+    assert [(each.pointer, each.code) for each in caught.value.errors] == [("/issued_on", "date-in-future")]
+
+
 def test_net_prices() -> None:
     start = base(prices=Prices.NET)
     view = build(correct(start, {"kind": "return", "lines": [{"line": 1, "quantity": "1"}]}))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -237,6 +239,41 @@ def test_part_payments_pay_the_deposits_too() -> None:
 def test_the_payments_of_an_advance_add_up() -> None:
     assert found(documents.ADVANCE) == []
     assert found(documents.ADVANCE.replace(b"<P_15Z>229.90", b"<P_15Z>129.90")) == [("sum-contradicts", "P_15")]
+
+
+def taxed_line(net: str, tax: str) -> str:
+    """A line that states its net value and its tax."""
+    return line(f"<P_8B>1</P_8B><P_9A>100</P_9A><P_11>{net}</P_11><P_11Vat>{tax}</P_11Vat>")
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("made", "cents", "code"),
+    [
+        (lambda off: documents.document(sums=f"{SUMS}<P_15>{123 + off}</P_15>"), 2, "sum-contradicts"),
+        (
+            lambda off: documents.document(
+                sums=f"<P_13_1>100</P_13_1><P_14_1>{23 + off}</P_14_1><P_15>{123 + off}</P_15>", body=NET_LINE
+            ),
+            2,
+            "tax-contradicts",
+        ),
+        (lambda off: documents.document(body=taxed_line(f"{100 + off}", "23")), 2, "lines-contradict"),
+        (lambda off: documents.document(body=taxed_line("100", f"{23 + off}")), 2, "lines-contradict"),
+        (
+            lambda off: documents.ADVANCE.replace(b"<P_15Z>229.90", f"<P_15Z>{Decimal('229.90') + off}".encode()),
+            1,
+            "sum-contradicts",
+        ),
+    ],
+    ids=["total", "tax", "net of lines", "tax of lines", "advances"],
+)
+def test_a_sum_is_off_by_a_cent_for_each_line_and_rate_and_no_more(
+    made: Callable[[Decimal], bytes], cents: int, code: str, sign: int
+) -> None:
+    cent = Decimal("0.01") * sign
+    assert found(made(cents * cent)) == []
+    assert code in [each for each, _ in found(made((cents + 1) * cent))]
 
 
 # --- tax in PLN -------------------------------------------------------------------------------------------

@@ -137,6 +137,19 @@ async def test_same_key_other_body_is_refused(tmp_path: Path) -> None:
             await press(place, sale(buyer=CONSUMER), "a")
 
 
+async def test_bytes_that_differ_at_their_end_alone_are_another_body(tmp_path: Path) -> None:
+    """A ready FA(3) is issued as the bytes it is."""
+    async with world(tmp_path) as place:
+        xml = (await press(place, sale(), "first")).invoices[0].record.xml
+        ready = xml.replace(b"<P_2>", b"<P_2>Z/")
+        made = await counter.ready(place, ready, "a", CASHIER)
+        assert (await counter.ready(place, ready, "a", CASHIER)).replayed
+        for other in (ready + b"\n", ready.rstrip(b">") + b" >"):
+            with pytest.raises(KeyReused):
+                await counter.ready(place, other, "a", CASHIER)
+        assert made.invoices[0].record.xml == ready
+
+
 async def test_refused_sale_burns_no_number_and_stores_nothing(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         with pytest.raises(BadInput):
