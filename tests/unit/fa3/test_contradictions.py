@@ -243,7 +243,7 @@ def test_the_payments_of_an_advance_add_up() -> None:
 
 def taxed_line(net: str, tax: str) -> str:
     """A line that states its net value and its tax."""
-    return line(f"<P_8B>1</P_8B><P_9A>100</P_9A><P_11>{net}</P_11><P_11Vat>{tax}</P_11Vat>")
+    return line(f"<P_8B>1</P_8B><P_9A>{net}</P_9A><P_11>{net}</P_11><P_11Vat>{tax}</P_11Vat>")
 
 
 @pytest.mark.parametrize("sign", [1, -1])
