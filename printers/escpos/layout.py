@@ -77,7 +77,7 @@ def lay_out(receipt: Receipt, sheet: Sheet) -> list[Item]:
             case Rule():
                 items.append(Line("-" * sheet.columns_a))
             case Blank():
-                items.extend(Line("") for _ in range(element.lines))
+                items.append(Line(""))
             case Qr():
                 if captioned:
                     items.append(Line(""))  # a caption stands nearer to its own code than to the next

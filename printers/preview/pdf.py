@@ -159,7 +159,7 @@ def _element(element: Element, page: _Page) -> Iterator[_Block]:
         case Rule():
             yield _rule(page)
         case Blank():
-            yield _Block(element.lines * page.size * LEADING, lambda _canvas, _y: None)
+            yield _Block(page.size * LEADING, lambda _canvas, _y: None)
 
 
 def _text(element: Text, page: _Page) -> Iterator[_Block]:

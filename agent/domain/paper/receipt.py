@@ -66,9 +66,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Blank:
-    """Empty lines."""
-
-    lines: int = 1
+    """An empty line."""
 
 
 @dataclass(frozen=True, slots=True)

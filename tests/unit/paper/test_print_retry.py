@@ -45,7 +45,9 @@ async def test_without_news_the_same_paper_comes_out(tmp_path: Path) -> None:
         place.gateway.up = False
         place.printer.plan.extend([Outcome.NOT_SENT, Outcome.NOT_SENT])
         invoice_id = await press(place)
+        news = place.changed.next()
         await place.clock.advance(30)
+        assert news.done()
         (job,) = await place.invoices.prints(invoice_id)
         assert (job.state, job.document, job.copy) == (PrintState.PRINTED, "transaction_confirmation", 1)
 
@@ -166,9 +168,11 @@ async def test_what_became_of_a_paper_is_noted_once_there_is_room(
     invoice_id = await press(place)
     assert await jobs_of(place, invoice_id) == [(PrintState.PRINTING, 1)]
     await place.clock.advance(600)
+    news = place.changed.next()
     disk.full = False
     await place.clock.advance(30)
     assert await jobs_of(place, invoice_id) == [(state, 1)]
+    assert news.done(), "a screen that waits for it is told"
     assert len(place.printer.papers) == 1
     assert place.defects == []
 

@@ -75,6 +75,6 @@ elements = st.one_of(
         st.integers(1, 5).flatmap(lambda n: st.lists(st.tuples(*[anything] * n), min_size=2, max_size=5)),
     ),
     st.just(Rule()),
-    st.builds(Blank, st.integers(0, 3)),
+    st.builds(Blank),
 )
 receipts = st.builds(lambda parts: receipt(*parts), st.lists(elements, max_size=6))

@@ -158,8 +158,8 @@ def test_no_cell_of_a_table_is_cut(rows: list[tuple[str, str, str]]) -> None:
 
 
 def test_rule_blank_and_code() -> None:
-    items = lay_out(receipt(Rule(), Blank(2), Qr("https://x", "OFFLINE")), NARROW)
-    assert items == [Line("-" * 32), Line(""), Line(""), Code("https://x"), Line("OFFLINE", align=Align.CENTER)]
+    items = lay_out(receipt(Rule(), Blank(), Qr("https://x", "OFFLINE")), NARROW)
+    assert items == [Line("-" * 32), Line(""), Code("https://x"), Line("OFFLINE", align=Align.CENTER)]
 
 
 def test_a_caption_stands_nearer_to_its_own_code_than_to_the_next() -> None:
