@@ -374,6 +374,13 @@ def test_a_simplified_invoice_without_sums_gives_them_all_the_same() -> None:
     lines = line(1, "123", gross=True) + line(2, "108", "8", gross=True)
     mixed = document(kind="UPR", sums="<P_15>231</P_15>", body=lines)
     assert amounts(mixed) == {"K_17": D(100), "K_18": D(8), "K_19": D(100), "K_20": D(23)}
+    exempt = document(
+        kind="UPR", sums="<P_15>173</P_15>", body=line(1, "123", gross=True) + line(2, "50", "zw", gross=True)
+    )
+    assert amounts(exempt) == {"K_10": D(50), "K_19": D(100), "K_20": D(23)}
+    no_rate = line(1, "123", gross=True) + line(2, "50", gross=True).replace("<P_12>23</P_12>", "")
+    of_no_rate = document(kind="UPR", sums="<P_15>173</P_15>", body=no_rate)
+    assert (amounts(of_no_rate), "sum według stawek" in entry(of_no_rate).notes[0]) == ({}, True)
     untold = document(kind="UPR", sums="<P_15>450</P_15>", body=lines)
     assert (amounts(untold), "sum według stawek" in entry(untold).notes[0]) == ({}, True)
 
