@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from time import process_time
+from types import SimpleNamespace
 
 import pytest
 from lxml import etree
@@ -20,6 +21,7 @@ from agent.domain.fa3.schema import (
     _without_remarks,
     check_bytes,
 )
+from agent.domain.fa3.schema_messages import explain
 from tests.reference import FA3_SAMPLES
 from tests.unit.sale.sale_samples import NOW, SELLER, fa3_schema, line, sale
 
@@ -182,3 +184,11 @@ def test_a_schema_is_kept_without_what_explains_it_to_people() -> None:
         whole = etree.fromstring(content)
         etree.strip_elements(whole, "{http://www.w3.org/2001/XMLSchema}annotation", with_tail=False)
         assert left == [(each.tag, dict(each.attrib)) for each in whole.iter(etree.Element)], name
+
+
+@pytest.mark.parametrize("path", [None, "", "/*[9]"])
+def test_a_mistake_without_a_place_is_told_of_the_whole_document(path: str | None) -> None:
+    """libxml2 may know no path, or one that this tree does not have."""
+    said = SimpleNamespace(line=1, path=path, message="Element 'P_7': no.", type_name="SCHEMAV_CVC_AU")
+    told = explain(said, etree.fromstring(VALID))
+    assert (told.pointer, "Faktura" in told.message) == ("/Faktura", True)
