@@ -290,6 +290,21 @@ async def test_an_invoice_without_a_upo_holds_up_no_other(
         assert len(gateway.own) == (3 if others else 1)
 
 
+async def test_a_pass_asks_five_sessions_and_the_next_one_the_others(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        names = [f"SB-{number}" for number in range(12)]
+
+        async def used(tx: Transaction) -> None:
+            for name in names:
+                await tx.sessions.use(name, SessionKind.BATCH)
+
+        await place.store.write(used)
+        gateway.upo_delays = len(names)
+        for asked in (5, 10, 12):
+            await place.upos.pass_once()
+            assert len(gateway.asked) == len({reference for reference, _ in gateway.asked}) == asked
+
+
 async def test_fetching_stays_within_this_tills_part_of_the_hour(tmp_path: Path) -> None:
     base = settings(tmp_path)
     clock = FakeClock()
