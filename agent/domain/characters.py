@@ -30,6 +30,15 @@ def storable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
+def told(text: str, longest: int) -> str:
+    """Return what another program says as a sentence for a log, a screen, a database: one line, so long at most.
+
+    What cannot be printed, lone surrogates and turned directions among it, becomes a blank.
+    """
+    cut = text if len(text) <= longest else text[:longest] + "…"
+    return cut if cut.isprintable() else "".join(each if each.isprintable() else " " for each in cut)
+
+
 def first_forbidden(text: str) -> str | None:
     """Return the first character that KSeF refuses as "U+0084", None where there is none."""
     if text.replace("\n", "").isprintable():

@@ -216,7 +216,7 @@ class Authenticator:
             if code == DONE:
                 return
             if code != IN_PROGRESS:
-                said = "; ".join((status.text("description"), *status.texts("details")))
+                said = "; ".join((status.words("description"), *status.details()))
                 refusal = KsefError(
                     f"{FAILURES.get(code, 'KSeF odmówił uwierzytelnienia.')} KSeF: {code} {said}",
                     outcome=CallOutcome.REFUSED,

@@ -131,7 +131,7 @@ class Certificates:
             if code == ISSUED:
                 return answer.text("certificateSerialNumber")
             if code != ISSUING:
-                said = "; ".join((status.text("description"), *status.texts("details")))
+                said = "; ".join((status.words("description"), *status.details()))
                 raise KsefError(
                     f"KSeF odrzucił wniosek o certyfikat: {code} {said}", outcome=CallOutcome.REFUSED, code=code
                 )

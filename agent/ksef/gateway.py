@@ -250,7 +250,7 @@ class Gateway:
             return None
         verdicts = await self._verdicts(session_ref)
         if code != SESSION_DONE and not verdicts:
-            said = "; ".join((state.text("description"), *state.texts("details")))
+            said = "; ".join((state.words("description"), *state.details()))
             raise KsefError(f"KSeF odrzucił całą paczkę: {code} {said}", outcome=CallOutcome.REFUSED, code=code)
         return verdicts
 

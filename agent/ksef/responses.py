@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from agent.domain.calendar import YEARS
-from agent.domain.characters import storable
+from agent.domain.characters import storable, told
 from agent.domain.values import dataclass
 from agent.ports import CallOutcome, Json, KsefError
 
@@ -32,6 +32,10 @@ END_OF_TIME = datetime(YEARS[-1], 12, 31, tzinfo=UTC)
 """For what has no end: 9999-12-31. What .NET writes for an instant that nobody set, 0001-01-01, is none."""
 
 SHA256_BYTES = 32
+LONGEST_WORDS = 1000
+"""Characters of one sentence of KSeF's that are kept: it gets into the log, alerts, screens and answers of /health."""
+MOST_DETAILS = 20
+"""Sentences of one error, and errors of one answer, that are kept."""
 
 LONGEST_RETRY_AFTER = 30 * 86400.0
 """Seconds."""
@@ -121,6 +125,14 @@ class Fields:
         if not isinstance(value, str) or not value:
             raise self._missing(name)
         return storable(value)
+
+    def words(self, name: str) -> str:
+        """Return a sentence for people, as much of it as is kept."""
+        return told(self.text(name), LONGEST_WORDS)
+
+    def details(self) -> tuple[str, ...]:
+        """Return the further sentences of a status, as many as are kept."""
+        return _details(self._value.get("details"))
 
     def optional_text(self, name: str) -> str | None:
         """Return a string, None where it is absent, null or empty."""
@@ -328,6 +340,10 @@ def _http_date(text: str) -> datetime | None:
     return found.replace(tzinfo=found.tzinfo or UTC)
 
 
+def _details(value: object) -> tuple[str, ...]:
+    return tuple(told(str(each), LONGEST_WORDS) for each in value[:MOST_DETAILS]) if isinstance(value, list) else ()
+
+
 def problems(answer: Answer) -> tuple[ApiProblem, ...]:
     """Return the errors an answer names, in both shapes; empty where it names none or is not JSON."""
     try:
@@ -352,19 +368,13 @@ def _general(value: Mapping[str, object], status: int) -> tuple[ApiProblem, ...]
     if not isinstance(text, str):
         return ()
     reason = value.get("reasonCode")
-    return (ApiProblem(status, storable(text), (storable(reason),) if isinstance(reason, str) else ()),)
+    return (ApiProblem(status, told(text, LONGEST_WORDS), _details([reason] if isinstance(reason, str) else None)),)
 
 
 def _read(items: object, code: str, description: str) -> tuple[ApiProblem, ...]:
     found: list[ApiProblem] = []
-    for item in items if isinstance(items, list) else []:
-        if isinstance(item, dict) and isinstance(item.get(code), int):
-            details = item.get("details")
-            found.append(
-                ApiProblem(
-                    item[code],
-                    storable(str(item.get(description) or "")),
-                    tuple(storable(str(detail)) for detail in details) if isinstance(details, list) else (),
-                )
-            )
+    for item in items[:MOST_DETAILS] if isinstance(items, list) else []:
+        if isinstance(item, dict) and isinstance(item.get(code), int) and not isinstance(item[code], bool):
+            words = told(str(item.get(description) or ""), LONGEST_WORDS)
+            found.append(ApiProblem(item[code], words, _details(item.get("details"))))
     return tuple(found)

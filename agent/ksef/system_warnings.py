@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict, deque
 
+from agent.domain.characters import told
 from agent.ksef.limits import HOUR
 from agent.ports import Clock
 
@@ -34,7 +35,7 @@ class SystemWarnings:
         """Log a wording that was not heard lately, unless the hour has had its lines."""
         if not warning:
             return
-        wording = warning[:LONGEST]
+        wording = told(warning, LONGEST)
         new = wording not in self._known
         self._known[wording] = None
         self._known.move_to_end(wording)

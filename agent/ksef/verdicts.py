@@ -49,7 +49,7 @@ def read_verdict(item: Fields) -> Verdict:
         offline = OFFLINE_BY_WAY.get(item.optional_text("invoicingMode") or "")
         accepted_at = numbered_at or item.instant("invoicingDate")
         return Accepted(_checked_number(item), accepted_at, item.sha256("invoiceHash"), offline, took)
-    description, details = status.text("description"), status.texts("details")
+    description, details = status.words("description"), status.details()
     if code == DUPLICATE:
         original = status.optional_object("extensions")
         number = original.optional_text("originalKsefNumber") if original else None

@@ -7,8 +7,9 @@ from dataclasses import field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
+from agent.domain.characters import told
 from agent.domain.values import dataclass
 
 NO_LIMIT = 1_000_000
@@ -38,6 +39,10 @@ TOO_MANY = 429
 """KsefError.code of a limit: KSeF's refusal, or the own budget's word to wait (told apart by KsefError.outcome)."""
 
 
+LONGEST_MESSAGE: Final = 4000
+"""Characters of what is told of a call that failed; it may quote what KSeF said."""
+
+
 class KsefError(Exception):
     """A call to KSeF that gave no usable result.
 
@@ -58,6 +63,7 @@ class KsefError(Exception):
         body: str = "",
         link_down: bool = False,
     ) -> None:
+        message = told(message, LONGEST_MESSAGE)
         super().__init__(message)
         self.message = message
         self.outcome = outcome

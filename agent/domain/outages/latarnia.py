@@ -28,6 +28,14 @@ _END_OF_DAY = re.compile(r"(\d{4}-\d{2}-\d{2}[T ])24(:00(?::00(?:[.,]0+)?)?(?:Z|
 """ISO 8601's 24:00, which datetime.fromisoformat takes from Python 3.13 on only."""
 
 
+MOST_MESSAGES = 1000
+"""Of one answer: each is kept for ever. Latarnia has had some tens in its first year."""
+LONGEST_TEXT = 10_000
+"""Characters of a title or a text that are kept."""
+LONGEST_IDENTIFIER = 200
+LARGEST_VERSION = 10**9
+
+
 class Status(StrEnum):
     """What /status says of KSeF."""
 
@@ -124,15 +132,27 @@ def parse_messages(answer: object) -> Parsed:
         return Parsed(None, ())
     if not isinstance(answer, list):
         raise BadAnswer("messages: not a list")
+    if len(answer) > MOST_MESSAGES:
+        raise BadAnswer(f"messages: {len(answer)} of them")
     announcements: list[Announcement] = []
     unknown: list[Unknown] = []
     for number, message in enumerate(answer):
         try:
-            announcements.append(announcement_from_json(message))
+            announcements.append(_bounded(announcement_from_json(message)))
         except NotUnderstood as error:
             name = message.get("id") if isinstance(message, Mapping) else None
-            unknown.append(Unknown(str(name or f"messages[{number}]"), str(error), _raw(message)))
+            unknown.append(Unknown(str(name or f"messages[{number}]")[:LONGEST_IDENTIFIER], str(error), _raw(message)))
     return Parsed(None, tuple(announcements), tuple(unknown))
+
+
+def _bounded(announcement: Announcement) -> Announcement:
+    """Refuse what no message needs. Not of what is kept: a fact of an earlier version stays one."""
+    for name, value in (("id", announcement.id), ("eventId", announcement.event_id)):
+        if len(value) > LONGEST_IDENTIFIER:
+            raise NotUnderstood(f"{name}: {value[:LONGEST_IDENTIFIER]}")
+    if abs(announcement.version) > LARGEST_VERSION:
+        raise NotUnderstood(f"version: {str(announcement.version)[:LONGEST_IDENTIFIER]}")
+    return announcement
 
 
 def announcement_from_json(message: object) -> Announcement:
@@ -254,7 +274,7 @@ def _version(value: object) -> int:
 
 def _text(message: Mapping[str, object], key: str) -> str:
     value = message.get(key)
-    return value if isinstance(value, str) else ""
+    return value[:LONGEST_TEXT] if isinstance(value, str) else ""
 
 
 def _instant(message: Mapping[str, object], key: str) -> datetime | None:

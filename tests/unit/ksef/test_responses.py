@@ -10,8 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.ksef.responses import EVIDENCE_BYTES, Answer, parse_instant, problems, retry_after
-from agent.ports import CallOutcome, KsefError
+from agent.ksef.client import ksef_failure
+from agent.ksef.responses import (
+    EVIDENCE_BYTES,
+    LONGEST_WORDS,
+    MOST_DETAILS,
+    Answer,
+    parse_instant,
+    problems,
+    retry_after,
+)
+from agent.ksef.verdicts import read_verdict
+from agent.ports import CallOutcome, KsefError, Rejected
+from agent.ports.ksef import LONGEST_MESSAGE
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
@@ -182,3 +193,26 @@ class TestProblems:
     def test_no_error_of_ksef(self, body: bytes) -> None:
         assert problems(answer(body, 400)) == ()
         assert problems(answer(body, 400, "text/html")) == ()
+
+    def test_what_ksef_says_is_kept_within_bounds(self) -> None:
+        endless = "x" * 5000
+        one = {"code": 21405, "description": endless, "details": [endless] * 30}
+        found = problems(answer({"errors": [one] * 30}, 400))
+        assert len(found) == MOST_DETAILS
+        assert {len(each.details) for each in found} == {MOST_DETAILS}
+        assert {len(words) for each in found for words in (each.description, *each.details)} == {LONGEST_WORDS + 1}
+        failure = ksef_failure(answer({"errors": [one] * 30}, 400), datetime(2026, 11, 24, tzinfo=UTC))
+        assert failure is not None
+        assert len(failure.message) == LONGEST_MESSAGE + 1
+        status = {"status": {"code": 450, "description": endless, "details": [endless] * 30}}
+        verdict = read_verdict(answer(status).fields())
+        assert isinstance(verdict, Rejected)
+        assert (len(verdict.description), len(verdict.details)) == (LONGEST_WORDS + 1, MOST_DETAILS)
+
+    def test_what_ksef_says_is_one_line(self) -> None:
+        """It gets into the journal, where a line of its own could pass for another program's."""
+        said = {
+            "errors": [{"code": True, "description": "x"}, {"code": 1, "description": "a\nCRITICAL \u202eb\x1b[0m"}]
+        }
+        (found,) = problems(answer(said, 400))
+        assert found.description == "a CRITICAL  b [0m"

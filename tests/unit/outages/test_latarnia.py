@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from agent.domain.json_io.canonical import Json
 from agent.domain.outages.latarnia import (
+    LONGEST_TEXT,
+    MOST_MESSAGES,
     Announcement,
     BadAnswer,
     Category,
@@ -90,6 +92,9 @@ def test_an_unknown_status_is_listed_and_is_no_status(word: object) -> None:
         ("eventId", True),
         ("id", ""),
         ("version", "two"),
+        ("version", 10**400),
+        ("id", "K" * 201),
+        ("eventId", "7" * 201),
         ("version", 1.5),
         ("start", "yesterday"),
         ("start", 1733750000),
@@ -194,3 +199,14 @@ def test_any_text_is_parsed_or_refused(status_text: str, messages_text: str) -> 
 def test_the_name_of_the_field_is_told() -> None:
     with pytest.raises(NotUnderstood, match="category: CATASTROPHE"):
         announcement_from_json(MESSAGE | {"category": "CATASTROPHE"})
+
+
+def test_an_answer_of_latarnia_is_bounded() -> None:
+    (found,) = parse(status(), json.dumps([MESSAGE | {"text": "x" * 1_000_000, "title": "y" * 20_000}])).announcements
+    assert (len(found.text), len(found.title)) == (LONGEST_TEXT, LONGEST_TEXT)
+    (strange,) = parse(status(), json.dumps([{"id": "z" * 1_000_000}])).unknown
+    assert max(map(len, (strange.where, strange.value, strange.raw))) <= 4096
+    with pytest.raises(BadAnswer):
+        parse(status(), json.dumps([MESSAGE | {"id": str(number)} for number in range(MOST_MESSAGES + 1)]))
+    kept = announcement_from_json(MESSAGE | {"id": "K" * 300, "version": 10**12})
+    assert len(kept.id) == 300, "a fact that an earlier version stored is read back"
