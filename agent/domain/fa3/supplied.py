@@ -195,6 +195,10 @@ def _correction(view: FaView, seller_nip: str) -> Iterator[FieldError]:
             "kind-contradicts",
         )
     for place, base in enumerate(correction.bases, start=1):
+        if not is_visible(base.number):
+            yield FieldError(
+                f"{FA}/DaneFaKorygowanej[{place}]/NrFaKorygowanej", "Faktura korygowana nie ma numeru.", "required"
+            )
         if base.issued_on > view.issued_on:
             yield FieldError(
                 f"{FA}/DaneFaKorygowanej[{place}]/DataWystFaKorygowanej",

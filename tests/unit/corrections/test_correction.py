@@ -30,6 +30,7 @@ from agent.domain.corrections.parse import (
 )
 from agent.domain.errors import BadInput, Conflict, FieldError
 from agent.domain.fa3.build import build_invoice
+from agent.domain.fa3.contradictions import contradictions
 from agent.domain.fa3.view import FaView, read
 from agent.domain.invoice import (
     Address,
@@ -85,6 +86,7 @@ def build(correction: Correction, number: str = "FK/1") -> FaView:
     xml = build_correction(correction, SELLER, number=number, issued_at=NOW, system_info="ksef-agent")
     fa3_schema().check(xml)
     assert xml == build_correction(correction, SELLER, number=number, issued_at=NOW, system_info="ksef-agent")
+    assert list(contradictions(read(xml))) == []
     return read(xml)
 
 

@@ -18,6 +18,7 @@ from agent.domain.corrections.parse import (
     with_ksef_numbers,
 )
 from agent.domain.fa3.build import build_invoice
+from agent.domain.fa3.contradictions import contradictions
 from agent.domain.fa3.view import FaView, read
 from agent.domain.invoice import Payment, Sale, Totals
 from agent.domain.json_io.codec import from_plain, to_plain
@@ -35,7 +36,9 @@ def issue(this: Sale) -> FaView:
 def build(correction: Correction, position: int) -> FaView:
     xml = build_correction(correction, SELLER, number=f"FK/{position}", issued_at=NOW, system_info="ksef-agent")
     fa3_schema().check(xml)
-    return read(xml)
+    view = read(xml)
+    assert list(contradictions(view)) == []  # a technical correction of it comes back as a ready document
+    return view
 
 
 @st.composite

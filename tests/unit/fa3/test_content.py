@@ -42,6 +42,7 @@ def at_rate(rate: str, field: str, buyer: str, *, seller: str = PREFIXED, words:
 
 def test_no_line_at_all() -> None:
     assert mistakes(documents.document(body="")) == {("line-incomplete", "/Faktura/Fa/FaWiersz")}
+    assert found(documents.document(kind="ROZ", body="")) == [("line-incomplete", "Fa/FaWiersz")]
 
 
 @pytest.mark.parametrize("kind", ["VAT", "ROZ", "UPR"])

@@ -305,6 +305,8 @@ def test_a_tax_in_pln_has_the_sign_of_the_tax_and_a_rate_is_above_nothing() -> N
         assert found(in_euro("0.00", rate=rate)) == [("exchange-rate", "FaWiersz[1]/KursWaluty")]
     of_advance = documents.ADVANCE.replace(b"<KursWalutyZ>4.5", b"<KursWalutyZ>0")
     assert ("exchange-rate", "KursWalutyZ") in found(of_advance)
+    before = documents.CORRECTION_OF_ADVANCE.replace(b"<KursWalutyZK>4.44", b"<KursWalutyZK>-1")
+    assert ("exchange-rate", "KursWalutyZK") in found(before)
 
 
 # --- the simplified invoice ---------------------------------------------------------------------------------

@@ -76,6 +76,12 @@ def test_a_line_without_rate_or_value(body: str, code: str, place: str) -> None:
     assert (code, f"{ROW}{place}") in mistakes(documents.document(body=body))
 
 
+def test_a_settlement_has_rates_and_values_too() -> None:
+    unrated = documents.SETTLEMENT.replace(b"<P_12>23</P_12>", b"")
+    assert ("rate-missing", f"{ROW}[1]/P_12") in mistakes(unrated)
+    assert mistakes(documents.SETTLEMENT.replace(b"<P_11>2000</P_11>", b"")) == {("line-incomplete", f"{ROW}[1]/P_11")}
+
+
 def test_texts_between_the_lines_hide_no_wrong_sum() -> None:
     text = row("", None, 2)
     assert check(documents.document(body=priced("100") + text)).number

@@ -202,6 +202,34 @@ def test_a_correction_older_than_its_base() -> None:
     assert check(late.replace(b"2026-11-25</DataWyst", b"2026-11-24</DataWyst")).number
 
 
+def test_a_base_whose_number_nobody_can_read() -> None:
+    nameless = correcting(base_nip="9999999999").replace(b"X/1", "\u00a0".encode())
+    assert mistakes(nameless) == {("required", "/Faktura/Fa/DaneFaKorygowanej[1]/NrFaKorygowanej")}
+
+
+@pytest.mark.parametrize(
+    ("after", "sums", "right"),
+    [
+        ("<P_8B>1</P_8B><P_9A>50</P_9A><P_11>50</P_11>", ("-50", "-11.50", "-61.50"), True),
+        ("<P_8B>1</P_8B><P_9A>50</P_9A><P_11>50</P_11>", ("-500", "-115", "-615"), False),
+        ("<P_8B>2</P_8B><P_9A>60</P_9A><P_11>120</P_11>", ("20", "4.60", "24.60"), True),
+        ("<P_8B>2</P_8B><P_9A>60</P_9A><P_11>120</P_11>", ("-20", "-4.60", "-24.60"), False),
+    ],
+)
+def test_lines_before_and_after_make_the_difference(after: str, sums: tuple[str, str, str], right: bool) -> None:
+    net, tax, gross = sums
+    xml = documents.CORRECTION.replace(b"<P_8B>1</P_8B><P_9A>50</P_9A><P_11>50</P_11>", after.encode())
+    old = b"<P_13_1>-50</P_13_1><P_14_1>-11.50</P_14_1><P_15>-61.50"
+    xml = xml.replace(old, f"<P_13_1>{net}</P_13_1><P_14_1>{tax}</P_14_1><P_15>{gross}".encode())
+    assert xml.count(f"<P_15>{gross}".encode()) == 1
+    if right:
+        assert check(xml).number
+    else:
+        assert mistakes(xml) == {("lines-contradict", "/Faktura/Fa/P_13_1")}
+    unmarked = xml.replace(b"<StanPrzed>1</StanPrzed>", b"")
+    assert check(unmarked).number, "nobody can tell what its lines are"
+
+
 def test_a_correction_without_a_base() -> None:
     assert mistakes(documents.document(kind="KOR")) == {("base-missing", "/Faktura/Fa/DaneFaKorygowanej")}
 

@@ -11,11 +11,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.domain.errors import FieldError
-from agent.domain.fa3.contradictions import advances, content, currency, lines, payments, rates, simplified, sums, words
+from agent.domain.fa3.contradictions import (
+    advances,
+    content,
+    corrected_lines,
+    currency,
+    lines,
+    payments,
+    rates,
+    simplified,
+    sums,
+    words,
+)
 from agent.domain.fa3.view_types import FaView
 
 
 def contradictions(view: FaView) -> Iterator[FieldError]:
     """Yield every contradiction found."""
-    for part in (sums, lines, rates, content, advances, payments, currency, words, simplified):
+    for part in (sums, lines, corrected_lines, rates, content, advances, payments, currency, words, simplified):
         yield from part.contradictions(view)

@@ -38,17 +38,18 @@ def contradictions(view: FaView) -> Iterator[FieldError]:
 
 def _lines(view: FaView) -> Iterator[FieldError]:
     """What was sold, how much of it and at what price (art. 106e ust. 1 pkt 7-9)."""
-    if view.kind is Kind.VAT and not view.lines and not view.attachment:
+    if view.kind in {Kind.VAT, Kind.ROZ} and not view.lines and not view.attachment:
         yield FieldError(_LINES, "Faktura nie ma żadnej pozycji (art. 106e ust. 1 pkt 7).", "line-incomplete")
     for position, line in enumerate(view.lines, start=1):
         if not line.name or not is_visible(line.name):
             yield FieldError(
                 f"{_LINES}[{position}]/P_7", f"Pozycja {line.number} nie ma nazwy (P_7).", "line-incomplete"
             )
-        if view.kind is Kind.VAT and _measured(view, line) and _unmeasured(line):
+        whole = view.kind in {Kind.VAT, Kind.ROZ} and _measured(view, line)
+        if whole and _unmeasured(line):
             sentence = f"Pozycja {line.number} nie ma ani ilości, ani ceny (art. 106e ust. 1 pkt 8 i 9)."
             yield FieldError(f"{_LINES}[{position}]/P_8B", sentence, "line-incomplete")
-        elif view.kind is Kind.VAT and _measured(view, line) and line.net is None and line.gross is None:
+        elif whole and line.net is None and line.gross is None:
             sentence = f"Pozycja {line.number} nie ma wartości (P_11 albo P_11A; art. 106e ust. 1 pkt 11)."
             yield FieldError(f"{_LINES}[{position}]/P_11", sentence, "line-incomplete")
 

@@ -36,7 +36,9 @@ def _no_rate(view: FaView) -> Iterator[FieldError]:
         (f"{FA}/ZaliczkaCzesciowa[{place}]/KursWalutyZW", part.exchange_rate)
         for place, part in enumerate(view.advance_parts, 1)
     )
-    for pointer, rate in (*lines, *parts, (f"{FA}/KursWalutyZ", view.advance_exchange_rate)):
+    before = None if view.correction is None else view.correction.exchange_rate_before
+    alone = ((f"{FA}/KursWalutyZ", view.advance_exchange_rate), (f"{FA}/KursWalutyZK", before))
+    for pointer, rate in (*lines, *parts, *alone):
         if rate is not None and rate <= 0:
             yield FieldError(pointer, f"Kurs waluty nie może być równy {plain(rate)}.", "exchange-rate")
 

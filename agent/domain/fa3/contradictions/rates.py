@@ -24,7 +24,7 @@ def contradictions(view: FaView) -> Iterator[FieldError]:
         return
     yield from _past(view)
     yield from _past_sums(view)
-    if view.kind is Kind.VAT:
+    if view.kind in {Kind.VAT, Kind.ROZ}:
         yield from _missing(view)
 
 
@@ -59,8 +59,8 @@ def _error(pointer: str, rate: str) -> FieldError:
 
 def _missing(view: FaView) -> Iterator[FieldError]:
     """Only what is exempt or sold at a margin states no rate (ust. 2, 3, ust. 4 pkt 3)."""
-    if view.annotations.margin is not None:
-        return
+    if view.annotations.margin is not None or (view.kind is Kind.ROZ and view.annotations.exempt):
+        return  # of a settlement the sums may be zero, and tell nothing
     for position, line in enumerate(view.lines, start=1):
         if _unrated(view, line):
             sentence = f"Pozycja {line.number} nie ma stawki podatku (P_12; art. 106e ust. 1 pkt 12)."
