@@ -40,8 +40,13 @@ def _hash(sha256: bytes) -> str:
     return _base64url(sha256)
 
 
+def is_base(base_url: str) -> bool:
+    """Tell whether links can begin so: https, the host in lower case, no path and no final slash."""
+    return _BASE.fullmatch(base_url) is not None
+
+
 def _base(base_url: str) -> str:
-    if _BASE.fullmatch(base_url) is None:
+    if not is_base(base_url):
         raise ValueError(f"not an https address without path and final slash: {base_url}")
     return base_url
 

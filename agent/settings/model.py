@@ -58,10 +58,10 @@ class KsefSettings:
     """direct, or hub: through the hub of the chain ([hub])."""
     url: Annotated[str, rules.base_url] = "https://api.ksef.mf.gov.pl/v2"
     latarnia_url: Annotated[str, rules.base_url] = "https://api-latarnia.ksef.mf.gov.pl"
-    qr_url: Annotated[str, rules.base_url] = PRODUCTION_QR
+    qr_url: Annotated[str, rules.code_url] = PRODUCTION_QR
     context_nip: Annotated[str, rules.optional_nip] = ""
     """Empty: the seller's NIP."""
-    context_internal_id: str = ""
+    context_internal_id: Annotated[str, rules.optional_internal_id] = ""
     """Set for authentication in an InternalId context."""
     auth: Annotated[str, rules.OneOf(("certificate", "token"))] = "certificate"
     """certificate (XAdES) or token."""

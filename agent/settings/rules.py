@@ -11,7 +11,8 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from agent.domain.identifiers import valid_account, valid_nip
+from agent.domain.identifiers import is_internal_id, valid_account, valid_nip
+from agent.domain.links import is_base
 from agent.domain.monitoring.backlog_hours import BacklogHoursError, read_backlog_hours
 from agent.domain.numbering import TemplateError, check_template, series_name
 from agent.domain.values import dataclass
@@ -91,6 +92,13 @@ def optional_nip(value: object) -> str | None:
     return nip(value) if value else None
 
 
+def optional_internal_id(value: object) -> str | None:
+    """KOD II names the context (domain/links.py): of another form no invoice could be issued."""
+    if not value or is_internal_id(str(value)):
+        return None
+    return "to nie jest identyfikator wewnętrzny KSeF (NIP-XXXXX, np. 5261040828-00001)"
+
+
 def _parts(value: object) -> SplitResult | str:
     """Return an address taken apart, or what is wrong with it; a login has no place in any."""
     text = str(value)
@@ -161,6 +169,15 @@ def base_url(value: object) -> str | None:
         return wrong
     parts = urlsplit(str(value))
     return "adres nie może mieć części po ? ani #" if parts.query or parts.fragment else None
+
+
+def code_url(value: object) -> str | None:
+    """As base_url(), and KOD I and II can begin so: with any other, no invoice could be issued (domain/links.py)."""
+    if wrong := base_url(value):
+        return wrong
+    if is_base(str(value)):
+        return None
+    return f"kody zaczynają się od https:// i nazwy serwera małymi literami, bez ukośnika na końcu; jest „{value}”"
 
 
 _OTHER_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9.-]+(?::[0-9]+)?")

@@ -535,6 +535,24 @@ def test_this_machine_needs_no_encryption(file: Path, setting: str, url: str) ->
     assert load(file).seller.name == "Sklep"
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["https://qr.ksef.mf.gov.pl/", "https://qr.ksef.mf.gov.pl/x", "https://QR.ksef.mf.gov.pl", "http://localhost:80"],
+)
+def test_what_no_code_can_begin_with(file: Path, url: str) -> None:
+    """A slash at the end, and every press ended in an error of the program."""
+    (problem,) = problems(file, address("ksef.qr_url", url))
+    assert "bez ukośnika na końcu" in problem
+
+
+@pytest.mark.parametrize("context", ["5261040828-1", "5261040828", "1234567890-00001"])
+def test_a_context_that_no_code_can_name(file: Path, context: str) -> None:
+    (problem,) = problems(file, f'{SELLER}[ksef]\ncontext_internal_id = "{context}"\n')
+    assert "identyfikator wewnętrzny" in problem
+    file.write_text(f'{SELLER}[ksef]\ncontext_internal_id = "5261040828-00001"\n', "utf-8")
+    assert load(file).ksef.context_internal_id == "5261040828-00001"
+
+
 @pytest.mark.parametrize("setting", ["ksef.url", "ksef.latarnia_url", "ksef.qr_url", "page.lookup_url"])
 @pytest.mark.parametrize("url", ["https://a.pl/v2?x=1", "https://a.pl/v2#x"])
 def test_calls_are_made_below_these_addresses(file: Path, setting: str, url: str) -> None:
