@@ -8,8 +8,8 @@ What is known, best first:
                            (MACHINE); carried on by the monotonic clock, which no change of the wall clock touches
     KSeF's last word       of an earlier boot: it is later than that, certainly
     the newest invoice     and the last sign of life of this till: later than that, unless the clock was wrong then
-Nothing confirms a time after them, so a till that comes back is believed only for AWAY (a weekend, a week's leave), and
-only where the machine has a clock that runs while it is off.
+Nothing confirms a time after them, so a till that comes back is believed only for LONGEST_OFF (a weekend, a week's
+leave), and only where the machine has a clock that runs while it is off.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from agent.domain.values import dataclass
 
 FA3_BEGINS = datetime(2025, 9, 1, tzinfo=UTC)
 """FA(3) takes no earlier DataWytworzeniaFa (its XSD): no clock that shows less is right."""
-AWAY = timedelta(days=7)
+LONGEST_OFF = timedelta(days=7)
 """So long a till may have been off, or without this agent, before its clock has to be confirmed by somebody."""
 FRESH_SECONDS = 600.0
 """So long after KSeF told its time a clock ahead of it is certainly wrong. Later the monotonic clock itself may have
@@ -195,7 +195,7 @@ def _unmarked(reading: Reading, known: Known, battery_clock: bool) -> Verdict:
     last = max((each for each in (known.alive_at, known.newest_issue, known.ksef_until) if each), default=None)
     if last is None:
         return Verdict(ClockState.ASSUMED)  # a new till: a technician is with it
-    if reading.wall - last > AWAY:
+    if reading.wall - last > LONGEST_OFF:
         text = (
             f"Zegar kasy pokazuje {_shown(reading.wall)}, a kasa ostatnio działała {_shown(last)}: "
             "nic nie potwierdza daty."

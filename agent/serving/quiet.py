@@ -17,7 +17,7 @@ class AcceptFailures:
 
     def __init__(self) -> None:
         self._silent_until = float("-inf")
-        self._untold = 0
+        self._unreported = 0
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Log a failed accept at most once a minute, everything else as asyncio does."""
@@ -25,10 +25,10 @@ class AcceptFailures:
         if not (isinstance(error, OSError) and error.errno in NO_RESOURCE and "socket" in context):
             loop.default_exception_handler(context)
             return
-        self._untold += 1
+        self._unreported += 1
         now = loop.time()
         if now < self._silent_until:
             return
-        LOG.error("connections could not be accepted (%s, %s times since the last such line)", error, self._untold)
-        self._untold = 0
+        LOG.error("connections could not be accepted (%s, %s times since the last such line)", error, self._unreported)
+        self._unreported = 0
         self._silent_until = now + SECONDS

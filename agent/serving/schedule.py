@@ -87,7 +87,7 @@ def loops(agent: Agent) -> Mapping[str, Work]:
 
     def turning(name: str, seconds: float, work: Work, *, spread: float = 0.0, first: float | None = None) -> Work:
         agent.heartbeats.expect(name, seconds)
-        return lambda: every(clock, seconds, told(agent.heartbeats, name, work), spread=spread, first=first)
+        return lambda: every(clock, seconds, with_beat(agent.heartbeats, name, work), spread=spread, first=first)
 
     chain: dict[str, Work] = {}
     if agent.chain is not None:
@@ -133,8 +133,8 @@ def loops(agent: Agent) -> Mapping[str, Work]:
     )
 
 
-def told(heartbeats: Heartbeats, name: str, work: Work) -> Work:
-    """Return ``work`` that tells of each of its rounds, also of one that a full disk ended."""
+def with_beat(heartbeats: Heartbeats, name: str, work: Work) -> Work:
+    """Return ``work`` with a beat after each of its rounds, also after one that a full disk ended."""
 
     async def round_of_it() -> None:
         try:

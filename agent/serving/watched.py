@@ -70,12 +70,12 @@ async def feed_watchdog(clock: Clock, silent: Silent) -> None:
     seconds = systemd.watchdog_seconds()
     if seconds is None:
         return
-    told: tuple[str, ...] = ()
+    reported: tuple[str, ...] = ()
     while True:
         standing = silent()
         if not standing:
             systemd.notify("WATCHDOG=1")
-        elif standing != told:
+        elif standing != reported:
             LOG.critical("loops stand still: %s; systemd will restart the service", ", ".join(standing))
-        told = standing
+        reported = standing
         await clock.sleep(seconds)

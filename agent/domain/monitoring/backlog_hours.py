@@ -57,15 +57,15 @@ class BacklogHours:
         """Tell whether a window is open."""
         return any(begin <= now < end for begin, end in self._around(now))
 
-    def next_opening(self, now: datetime, away: Sequence[Window] = ()) -> datetime | None:
+    def next_opening(self, now: datetime, maintenance: Sequence[Window] = ()) -> datetime | None:
         """Return when the next window opens in which KSeF is there; None: in none of the next days.
 
-        ``away``: announced maintenance (begin, end). Of a window that is open now: ``now``.
+        ``maintenance``: announced (begin, end). Of a window that is open now: ``now``.
         """
         found = [
             max(begin, now)
             for whole in self._around(now)
-            for begin, end in outside(*whole, away)
+            for begin, end in outside(*whole, maintenance)
             if end > now and end - max(begin, now) >= USABLE
         ]
         return min(found, default=None)
@@ -101,22 +101,23 @@ def held_until(
     *,
     policy: Policy,
     calendar: BusinessCalendar,
-    away: Sequence[Window] = (),
+    maintenance: Sequence[Window] = (),
 ) -> datetime | None:
     """Return when the window opens that an unsent invoice may wait for; None: it goes now.
 
-    ``deadline``: its last day; None: the outage has not ended, so no days count yet. ``away``: announced maintenance.
+    ``deadline``: its last day; None: the outage has not ended, so no days count yet.
+    ``maintenance``: announced times without KSeF.
     """
     if hours.open_at(now):
         return None
-    opening = hours.next_opening(now, away)
+    opening = hours.next_opening(now, maintenance)
     if opening is None:
         return None
     if deadline is None:
         return opening
     if end_of_day(deadline) - opening < LEAST:
         return None
-    if opening_time_left(opening, deadline, policy, calendar, away) <= timedelta(hours=policy.deadline_hours):
+    if opening_time_left(opening, deadline, policy, calendar, maintenance) <= timedelta(hours=policy.deadline_hours):
         return None
     return opening
 

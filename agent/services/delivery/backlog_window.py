@@ -104,11 +104,13 @@ class BacklogWindow:
         if hours is None or not self._clock_check.knows_the_day():
             return None
         now = self._clock_check.best()
-        away = tuple((each.begin, each.end) for each in self._timeline.current.maintenance(now))
+        maintenance = tuple((each.begin, each.end) for each in self._timeline.current.maintenance(now))
 
         @cache
         def opening(deadline: date | None) -> datetime | None:  # ten thousand invoices share a few deadlines
-            return held_until(now, deadline, hours, policy=self._policy, calendar=self._calendar, away=away)
+            return held_until(
+                now, deadline, hours, policy=self._policy, calendar=self._calendar, maintenance=maintenance
+            )
 
         return opening
 

@@ -44,14 +44,14 @@ class FirstQuestion:
         """Take note how long a question and its answer took."""
         self._answers.append(seconds)
 
-    def learn(self, asked_after: float, too_early: float | None, told: float | None = None) -> None:
+    def learn(self, asked_after: float, too_early: float | None, took: float | None = None) -> None:
         """Take note of a decision, all in seconds.
 
         asked_after  from the taking to the arrival of the question that found it
         too_early    to the one before, which found none; the decision fell between the two
-        told         how long KSeF says it took from the arrival; not believed where ``too_early`` speaks against it
+        took         how long KSeF says it took from the arrival; not believed where ``too_early`` speaks against it
         """
-        if told is not None and told >= (too_early or 0.0):
-            self._decided.append(min(told, asked_after))
+        if took is not None and took >= (too_early or 0.0):
+            self._decided.append(min(took, asked_after))
         else:
             self._decided.append(asked_after * EARLIER if too_early is None else (too_early + asked_after) / 2)

@@ -329,8 +329,8 @@ class InvoiceSender:
             if verdict is not None:
                 record = await self._verdicts.apply(record.id, verdict)
             if record.state is not InvoiceState.SENT:
-                told = verdict.took if isinstance(verdict, Accepted) else None
-                self._first_question.learn(asked_after, too_early, told)
+                took = verdict.took if isinstance(verdict, Accepted) else None
+                self._first_question.learn(asked_after, too_early, took)
                 self._in_vain = 0
                 break
             too_early = asked_after

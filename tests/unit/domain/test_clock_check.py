@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain.clock_check import (
-    AWAY,
     FA3_BEGINS,
     FRESH_SECONDS,
+    LONGEST_OFF,
     ClockState,
     Known,
     Mark,
@@ -123,8 +123,8 @@ def test_a_little_behind_is_forgiven_but_not_over_midnight() -> None:
     [
         (HOUR, True, ASSUMED),
         (3 * DAY, True, ASSUMED),
-        (AWAY, True, ASSUMED),
-        (AWAY + timedelta(minutes=1), True, UNCONFIRMED),
+        (LONGEST_OFF, True, ASSUMED),
+        (LONGEST_OFF + timedelta(minutes=1), True, UNCONFIRMED),
         (90 * DAY, True, UNCONFIRMED),
         # without a battery the clock goes on from where it was saved
         (timedelta(minutes=2), False, UNCONFIRMED),
@@ -188,7 +188,7 @@ def test_a_dated_document_is_near_everything_that_is_certain(
         assert wall >= FA3_BEGINS
         known_instants = [each for each in (ksef_until, newest) if each is not None]
         assert all(wall >= each - LIMIT for each in known_instants)
-        assert not known_instants or wall <= max(known_instants) + AWAY
+        assert not known_instants or wall <= max(known_instants) + LONGEST_OFF
 
 
 @given(INSTANTS, st.timedeltas(-800 * DAY, 800 * DAY), st.floats(0, 3600))

@@ -126,9 +126,9 @@ def test_a_window_in_announced_maintenance_is_none() -> None:
     window = hours("22:00-06:00")
     now, due = at("2026-11-24 10:00"), date(2026, 11, 25)
     assert held_until(now, due, window, policy=POLICY, calendar=CALENDAR) is not None
-    assert held_until(now, due, window, policy=POLICY, calendar=CALENDAR, away=away) is None
+    assert held_until(now, due, window, policy=POLICY, calendar=CALENDAR, maintenance=away) is None
     without_end: tuple[Window, ...] = ((at("2026-11-24 21:00"), None),)
-    assert held_until(now, None, window, policy=POLICY, calendar=CALENDAR, away=without_end) is None
+    assert held_until(now, None, window, policy=POLICY, calendar=CALENDAR, maintenance=without_end) is None
 
 
 SPANS = st.tuples(st.integers(0, 95), st.integers(4, 40)).map(
@@ -160,7 +160,7 @@ def test_no_invoice_leaves_after_its_deadline_because_of_a_window(
     assert due is not None
     now = issued
     while True:
-        until = held_until(now, due, window, policy=policy, calendar=CALENDAR, away=closed)
+        until = held_until(now, due, window, policy=policy, calendar=CALENDAR, maintenance=closed)
         if until is None:
             break
         assert until > now

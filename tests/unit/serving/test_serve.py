@@ -151,7 +151,7 @@ async def test_every_loop_tells_of_its_rounds_also_of_those_a_full_disk_ended() 
             raise Unavailable("Brak miejsca na dysku.", code="disk-full")
 
     agent.heartbeats.expect("report", 10)
-    round_of_it = schedule.told(agent.heartbeats, "report", work)
+    round_of_it = schedule.with_beat(agent.heartbeats, "report", work)
     await agent.clock.advance(LEAST_SECONDS + 1)
     assert agent.heartbeats.silent() == ("report",)
     await round_of_it()

@@ -19,7 +19,7 @@ from typing import Any
 
 import asyncpg
 
-from agent.hub.store.postgresql.errors import AWAY, unreachable
+from agent.hub.store.postgresql.errors import UNREACHABLE, unreachable
 from agent.hub.store.signals import Signals
 from agent.ports import Clock
 
@@ -100,7 +100,7 @@ class Control:
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     yield self._connection
-            except (*AWAY, TimeoutError) as error:
+            except (*UNREACHABLE, TimeoutError) as error:
                 self._gone.set()
                 raise unreachable(error) from error
 
@@ -109,7 +109,7 @@ class Control:
             connection = await asyncpg.connect(
                 self._dsn, timeout=CONNECT_SECONDS, command_timeout=CONNECT_SECONDS, server_settings=self._session
             )
-        except (*AWAY, TimeoutError, asyncpg.PostgresError) as error:
+        except (*UNREACHABLE, TimeoutError, asyncpg.PostgresError) as error:
             raise unreachable(error) from error
         self._gone.clear()
         try:
@@ -117,7 +117,7 @@ class Control:
             await connection.add_listener(CHANNEL, self._heard)
         except BaseException as error:
             connection.terminate()
-            if isinstance(error, (*AWAY, TimeoutError, asyncpg.PostgresError)):
+            if isinstance(error, (*UNREACHABLE, TimeoutError, asyncpg.PostgresError)):
                 raise unreachable(error) from error
             raise
         self._connection = connection
@@ -130,7 +130,7 @@ class Control:
             with contextlib.suppress(TimeoutError):
                 await self._clock.within(ALIVE_SECONDS, self._gone.wait())
             if not self._gone.is_set():
-                with contextlib.suppress(*AWAY, Exception):
+                with contextlib.suppress(*UNREACHABLE, Exception):
                     async with self._using() as connection:
                         await connection.fetchval("SELECT 1")
             if self._gone.is_set():

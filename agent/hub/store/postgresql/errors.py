@@ -10,7 +10,7 @@ import asyncpg
 from agent.domain.errors import Unavailable
 from agent.store.failures import disk_full
 
-AWAY = (
+UNREACHABLE = (
     OSError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
@@ -44,7 +44,7 @@ def translated() -> Iterator[None]:
         yield
     except asyncpg.DiskFullError as error:
         raise disk_full() from error
-    except AWAY as error:
+    except UNREACHABLE as error:
         raise unreachable(error) from error
     except TimeoutError as error:  # command_timeout, of a server that hangs
         raise unreachable(error) from error

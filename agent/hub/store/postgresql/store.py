@@ -28,7 +28,7 @@ from agent.hub.store.busy import busy
 from agent.hub.store.database import Parameters, Row, Value
 from agent.hub.store.leadership import HeldLeadership
 from agent.hub.store.postgresql.control import CHANNEL, Control
-from agent.hub.store.postgresql.errors import AWAY, translated, unreachable
+from agent.hub.store.postgresql.errors import UNREACHABLE, translated, unreachable
 from agent.hub.store.postgresql.schema import migrate
 from agent.hub.store.transaction import StoredTransaction
 from agent.ports import Clock
@@ -278,7 +278,7 @@ class PostgresqlHubStore:
 
     async def _release(self, connection: Any) -> None:
         """Give a connection back. One that is no longer usable is ended by the pool; what was done on it stands."""
-        with contextlib.suppress(*AWAY, TimeoutError):
+        with contextlib.suppress(*UNREACHABLE, TimeoutError):
             await self._pool.release(connection)
 
 
