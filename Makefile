@@ -14,6 +14,8 @@ COMPILE := pip compile --quiet --python-version 3.11 --generate-hashes --no-emit
 # Of python-escpos only the printer database is read (docs/decisions.md, number 61): what its code needs is not installed.
 UNUSED := $(addprefix --no-emit-package=,appdirs argcomplete importlib-resources python-barcode pyyaml setuptools six)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Images for CI set it; each of the many processes that tests start would compile the program anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run run-hub test lint audit mutants bench faults faults-release fuzz test-nightly test-package test-fleet test-arm client-generator test-clients \
 	architecture dashboards record-incidents pictures openapi wheel deb deb-hub sbom bundle apt-repo release completion lock clean
