@@ -135,11 +135,14 @@ def _note(node: Node) -> NoteView:
 
 def _rates(fa: Node, lines: tuple[LineView, ...]) -> tuple[RateView, ...]:
     found = []
+    in_pln = fa.need_text("KodWaluty") == "PLN"
     for field in RATE_FIELDS:
         net = fa.number(f"P_13_{field}")
         if net is None:
             continue
         tax, tax_pln = fa.number(f"P_14_{field}"), fa.number(f"P_14_{field}W")
+        if not tax_pln and in_pln:
+            tax_pln = None  # nothing is converted there; a shop's system may fill every field
         if not (net or tax or tax_pln or _used(field, lines)):
             continue  # a field filled with 0.00 is no such sale
         found.append(RateView(field, net, tax, tax_pln, _rate_words(field, lines, net, tax)))

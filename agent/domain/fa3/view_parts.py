@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from agent.domain.fa3.view_types import (
     AttachedBlock,
     AttachedTable,
@@ -66,7 +68,9 @@ def party(node: Node, *, address_name: str = "Adres") -> PartyView:
 
 
 def line(node: Node) -> LineView:
-    """FaWiersz."""
+    """FaWiersz. Where net and gross are given and one is 0.00, that was only filled in, as shops' systems do."""
+    net, gross = node.number("P_11"), node.number("P_11A")
+    with_net, with_gross = net or not gross, gross or not net
     return LineView(
         number=int(node.need_number("NrWierszaFa")),
         name=node.text("P_7"),
@@ -79,12 +83,12 @@ def line(node: Node) -> LineView:
         pkob=node.text("PKOB"),
         unit=node.text("P_8A"),
         quantity=node.number("P_8B"),
-        price_net=node.number("P_9A"),
-        price_gross=node.number("P_9B"),
+        price_net=_filled(node.number("P_9A"), needless=not with_net),
+        price_gross=_filled(node.number("P_9B"), needless=not with_gross),
         discount=node.number("P_10"),
-        net=node.number("P_11"),
-        gross=node.number("P_11A"),
-        tax=node.number("P_11Vat"),
+        net=_filled(net, needless=not with_net),
+        gross=_filled(gross, needless=not with_gross),
+        tax=_filled(node.number("P_11Vat"), needless=bool(net or gross)),
         rate=node.text("P_12"),
         oss_rate=node.number("P_12_XII"),
         annex_15=node.flag("P_12_Zal_15"),
@@ -94,6 +98,10 @@ def line(node: Node) -> LineView:
         exchange_rate=node.number("KursWaluty"),
         before=node.flag("StanPrzed"),
     )
+
+
+def _filled(value: Decimal | None, *, needless: bool) -> Decimal | None:
+    return None if needless and not value else value
 
 
 def order(node: Node | None) -> OrderView | None:

@@ -65,6 +65,27 @@ def test_a_sum_of_zero_is_no_such_sale(field: str) -> None:
     assert [rate.rate for rate in ready.totals.rates] == ["23"]
 
 
+def test_nothing_is_converted_on_an_invoice_in_pln() -> None:
+    filled = f"<P_13_1>100</P_13_1><P_14_1>23</P_14_1><P_14_1W>0.00</P_14_1W>{P_15}"
+    assert [rate.tax_pln for rate in check(documents.document(sums=filled)).view.rates] == [None]
+    wrong = filled.replace("0.00", "5.00")
+    assert found(documents.document(sums=wrong)) == [("tax-in-pln-contradicts", "P_14_1W")]
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        "<P_8B>1</P_8B><P_9A>100</P_9A><P_9B>0.00</P_9B><P_11>100</P_11><P_11A>0.00</P_11A><P_11Vat>0.00</P_11Vat>",
+        "<P_8B>1</P_8B><P_9A>0.00</P_9A><P_9B>123</P_9B><P_11>0.00</P_11><P_11A>123</P_11A><P_11Vat>0.00</P_11Vat>",
+    ],
+)
+def test_a_line_whose_other_prices_are_only_filled_in(elements: str) -> None:
+    (read_line,) = check(documents.document(body=line(elements))).view.lines
+    told = (read_line.price_net, read_line.net, read_line.price_gross, read_line.gross)
+    assert sorted(value for value in told if value is not None) in ([100, 100], [123, 123])
+    assert read_line.tax is None
+
+
 def test_a_line_of_zero_keeps_its_rate() -> None:
     gift = SECOND.format("<P_9A>0</P_9A><P_11>0.00</P_11>", "8")
     xml = documents.document(sums=f"{SUMS}<P_13_2>0</P_13_2><P_14_2>0</P_14_2>{P_15}", body=documents.ONE_LINE + gift)
