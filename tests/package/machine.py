@@ -62,6 +62,8 @@ class Machine:
             (folder / name).mkdir()
         options = f"lowerdir={base},upperdir={folder}/upper,workdir={folder}/work"
         subprocess.run(("mount", "-t", "overlay", "overlay", "-o", options, self.root), check=True)
+        if not (self.root / "etc/hosts").exists():  # debootstrap makes none, Debian's installer does
+            (self.root / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
 
     def boot(self, credentials: Mapping[str, str] | None = None, *, state: str = "running") -> None:
         """Start systemd and wait until it has started everything. ``state``: what systemd says of itself then."""

@@ -94,16 +94,17 @@ def test_a_hub_in_fifteen_minutes(till: Till) -> None:
     )
     machine.start("ksef-agent", "run", "--config", "/etc/ksef-agent/second.toml", log="/root/second.log")
     machine.path("/var/tmp/sale.json").write_text(json.dumps(SALE))
-    for config in ("/etc/ksef-agent/config.toml", "/etc/ksef-agent/second.toml"):
-        answer: dict[str, str] = {}
-
-        def issued(config: str = config, answer: dict[str, str] = answer) -> bool:
-            words = ("ksef-agent", "issue", "--json", "--config", config, "/var/tmp/sale.json")
-            done = machine.run(*words, check=False)
-            answer.update(json.loads(done.stdout) if done.returncode == 0 else {"error": done.stderr})
-            return done.returncode == 0
-
-        till.until(issued)
+    (own_port,) = re.findall(r"^\[health\]\n(?:.*\n)*?port = (\d+)$", second, re.MULTILINE)
+    places = {
+        "/etc/ksef-agent/config.toml": till.address,
+        "/etc/ksef-agent/second.toml": f"http://127.0.0.1:{own_port}",
+    }
+    for config, address in places.items():
+        till.until(lambda address=address: till.mode(address) == "online")  # type: ignore[misc] # of the loop
+        answer = json.loads(
+            machine.run("ksef-agent", "issue", "--json", "--config", config, "/var/tmp/sale.json").stdout
+        )
+        assert answer["ksef_number"], answer
     till.until(lambda: open_invoices(machine) == 0)
     assert {each["name"] for each in json.loads(hub(machine, "till", "list", "--json"))} == {"kasa 1", "kasa 2"}
 
@@ -133,6 +134,7 @@ def test_it_renews_the_certificate_that_signs_in_where_it_lies(till: Till) -> No
     modes = machine.run("stat", "-c", "%A %U %G", *(f"{KEYS}/authentication.{kind}" for kind in old)).stdout
     assert modes.splitlines()[-1] == "-rw------- ksef-agent-hub ksef-agent-hub", "the key"
     hub(machine, "check")
+    till.until(lambda: till.mode() == "online")  # it knows that the hub, which was stopped, is back
     till.issue()
     till.until(lambda: open_invoices(machine) == 0)
     assert "Read-only file system" not in till.journal(HUB)

@@ -116,6 +116,11 @@ class Till:
         """The listener of /health and /metrics."""
         return str(self._facts["health"])
 
+    def mode(self, address: str | None = None) -> str:
+        """Return the mode of the next press; nothing where no agent answers at this address."""
+        done = self.machine.run("python3", "-c", _GET, f"{address or self.address}/health", check=False)
+        return "" if done.returncode else str(json.loads(done.stdout)["mode"])
+
     def problems(self) -> list[str]:
         return [problem["code"] for problem in self.health()["problems"]]
 
