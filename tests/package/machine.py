@@ -8,11 +8,13 @@ call filters (`--capability=all`, `bpf @privileged`).
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
@@ -46,6 +48,16 @@ def debian_root(suite: str, cache: Path) -> Path:
     return root
 
 
+def control_group(name: str) -> Path:
+    """Make a control group for one machine: of one that two share, each stops and removes the other's services."""
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    here = re.findall(r"^0::/(.*)$", Path("/proc/self/cgroup").read_text(), re.MULTILINE)
+    top = next(Path(place) for _, place, kind, *_ in mounts if kind == "cgroup2")
+    made: Path = top / here[0] / name
+    made.mkdir()
+    return made
+
+
 class Machine:
     """One machine; ``root`` is its file system, from outside."""
 
@@ -56,6 +68,7 @@ class Machine:
         self.root = folder / "root"
         self._folder = folder
         self._nspawn: subprocess.Popen[bytes] | None = None
+        self._group: Path | None = None
         self._leader = 0
         self._started: list[subprocess.Popen[bytes]] = []
         for name in ("root", "upper", "work"):
@@ -69,8 +82,10 @@ class Machine:
         """Start systemd and wait until it has started everything. ``state``: what systemd says of itself then."""
         given = [f"--set-credential={name}:{value}" for name, value in (credentials or {}).items()]
         log = (self._folder / "console.log").open("ab")
+        self._group = control_group(f"{self.name}-{self._folder.name}")
         self._nspawn = subprocess.Popen(
             (
+                *("sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', self._group),
                 *("systemd-nspawn", "--boot", f"--directory={self.root}", "--private-network", "--console=pipe"),
                 *("--register=no", "--keep-unit", "--capability=all", "--system-call-filter=bpf @privileged"),
                 f"--machine={self.name}",
@@ -111,6 +126,10 @@ class Machine:
             each.kill()  # nsenter itself; what it ran went with the machine
             each.wait()
         subprocess.run(("umount", "--lazy", self.root), check=True)
+        if self._group is not None:
+            for folder in (*sorted(self._group.rglob("*/"), reverse=True), self._group):
+                with suppress(OSError):
+                    folder.rmdir()
 
     def run(
         self, *command: str | Path, check: bool = True, more: Mapping[str, str] | None = None
