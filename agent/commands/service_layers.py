@@ -7,7 +7,6 @@ and the running agent in another place.
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -30,7 +29,7 @@ def environment_for(file: Path) -> Mapping[str, str]:
     """
     if service_unit.inside():
         return os.environ
-    shown = service_unit.properties("Environment", "EnvironmentFiles", "LoadCredential", "LoadCredentialEncrypted")
+    shown = service_unit.properties("Environment", "EnvironmentFiles")
     given = {**_variables(shown.get("Environment", "")), **_of_files(shown.get("EnvironmentFiles", ""))}
     if str(file.absolute()) != given.get(CONFIG):
         return os.environ
@@ -38,7 +37,7 @@ def environment_for(file: Path) -> Mapping[str, str]:
     if os.access(PLACE, os.R_OK | os.X_OK):
         layers[CREDENTIALS] = str(PLACE)
     else:
-        _tell_of_what_is_not_seen(f"{shown.get('LoadCredential', '')} {shown.get('LoadCredentialEncrypted', '')}")
+        _tell_of_what_is_not_seen()
     return {**layers, **os.environ}
 
 
@@ -61,8 +60,12 @@ def _of_files(text: str) -> dict[str, str]:
     return found
 
 
-def _tell_of_what_is_not_seen(credentials: str) -> None:
-    names = sorted(set(re.findall(r"[\w.@-]+\.toml", credentials)))
+def _tell_of_what_is_not_seen() -> None:
+    """Name the credentials with settings; systemd tells them by the lines of the unit alone."""
+    rules = service_unit.read_rules()
+    lines = () if rules is None else rules.lines
+    credentials = (value for key, value in lines if key.startswith(("LoadCredential", "SetCredential")))
+    names = sorted({name for value in credentials if (name := value.partition(":")[0]).endswith(".toml")})
     if names:
         told = f"ustawień z poświadczeń usługi ({', '.join(names)}) to polecenie nie widzi, bo usługa nie działa."
         sys.stderr.write(f"ksef-agent: {told}\n")

@@ -13,6 +13,7 @@ import pytest
 from agent.commands import service_layers
 from agent.commands.service_layers import environment_for
 from agent.system import service_unit
+from agent.system.service_unit import Rules
 from tests.fakes.command_line import Run
 
 Unit = Callable[..., None]
@@ -24,8 +25,9 @@ def unit(config: Path, monkeypatch: pytest.MonkeyPatch) -> Unit:
     monkeypatch.setattr(service_unit, "inside", lambda: False)
     monkeypatch.setattr(service_layers, "PLACE", config.parent / "no-credentials")
 
-    def say(environment: str = "", **more: str) -> None:
+    def say(environment: str = "", *lines: tuple[str, str], **more: str) -> None:
         told = {"Environment": f"KSEF_AGENT_CONFIG={config} {environment}", **more}
+        monkeypatch.setattr(service_unit, "read_rules", lambda: Rules("/usr/bin/ksef-agent", lines))
         monkeypatch.setattr(service_unit, "properties", lambda *names: {name: told.get(name, "") for name in names})
 
     say()
@@ -81,9 +83,10 @@ def test_files_of_variables_count(unit: Unit, config: Path, tmp_path: Path) -> N
 def test_credentials_count_while_the_service_runs(
     unit: Unit, run: Run, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unit(LoadCredential="hq.toml:/etc/ksef-agent/hq.toml auth.key:/etc/ksef-agent/secrets/auth.key")
+    hq, key = "hq.toml:/etc/ksef-agent/hq.toml", "auth.key:/etc/ksef-agent/secrets/auth.key"
+    unit("", ("LoadCredential", hq), ("LoadCredential", "ksef-agent.toml"), ("LoadCredentialEncrypted", key))
     stopped = run("check", "--explain", "--config", str(config))
-    assert "poświadczeń usługi (hq.toml) to polecenie nie widzi" in stopped.error
+    assert "poświadczeń usługi (hq.toml, ksef-agent.toml) to polecenie nie widzi" in stopped.error
     place = tmp_path / "credentials"
     place.mkdir()
     (place / "hq.toml").write_text('till = "7"\n')
