@@ -170,11 +170,17 @@ class Batches:
             await self._move(hashes, state, HubState.WAITING, InvoiceFacts(trouble=why))
 
     async def _failed(self, hashes: Sequence[bytes], error: KsefError, *, opened: bool) -> None:
-        """``opened``: KSeF gave a session; it is the way of the parts that failed, and says nothing of other calls."""
-        self._link.failed(error)
-        if error.code != TOO_MANY and not opened:
+        """``opened``: KSeF gave a session; it is the way of the parts that failed, and says nothing of other calls.
+
+        Nor does a line that breaks where it carries other calls.
+        """
+        line_carries = error.link_down and await self._link.probe()
+        of_batches = opened or line_carries
+        if not line_carries:
+            self._link.failed(error)
+        if error.code != TOO_MANY and not of_batches:
             self._link.nothing_taken(error)
-        rest = self._trials.failed(error, opened=opened)
+        rest = self._trials.failed(error, of_batches=of_batches)
         until = None if rest is None else self._clock.now() + timedelta(seconds=min(rest, LONGEST_REST))
         facts = InvoiceFacts(not_before=until, trouble=error.message)
         if error.outcome is CallOutcome.UNKNOWN:

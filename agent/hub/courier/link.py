@@ -78,16 +78,17 @@ class Link:
         if error.link_down:
             self._turn(self._breaker.on_failure(self._clock.now()))
 
-    async def probe(self) -> None:
-        """Ask KSeF for a sign of life."""
+    async def probe(self) -> bool:
+        """Ask KSeF for a sign of life; return whether it gave one."""
         try:
             self.skew = await self._gateway.probe()
         except KsefError as error:
             self.failed(error)
             self._sending_trouble.probed(answered=False)
-        else:
-            self._sending_trouble.probed(answered=True)
-            self._turn(self._breaker.on_probe(self._clock.now()))
+            return False
+        self._sending_trouble.probed(answered=True)
+        self._turn(self._breaker.on_probe(self._clock.now()))
+        return True
 
     def _turn(self, breaker: Breaker) -> None:
         if breaker.state is not self._breaker.state:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent.ports import TOO_MANY, CallOutcome, Clock, KsefError
+from agent.services.delivery.backoff import LONGEST_TOLD
 from agent.services.outages.sending_trouble import BatchTrouble
 
 LARGEST = 2000
@@ -55,15 +56,18 @@ class BatchTrials:
         self._failed_in_a_row = 0
         self._trouble.over()
 
-    def failed(self, error: KsefError, *, opened: bool) -> float | None:
+    def failed(self, error: KsefError, *, of_batches: bool) -> float | None:
         """Note that one failed; return how many seconds its invoices rest, None where they may go singly at once.
 
-        ``opened``: KSeF gave a session, so it is the way of the parts that failed.
+        ``of_batches``: the trouble is theirs alone. KSeF gave a session, so it is the way of the parts that failed, or
+        it answers other calls over the same line.
         """
         limit = error.code == TOO_MANY  # of batches: it says nothing of single sends
-        if not limit and (opened or not error.link_down):
+        if not limit and (of_batches or not error.link_down):
             self._failed_in_a_row += 1
         rest = REST_SECONDS if error.retry_after is None else error.retry_after
+        if not limit:
+            rest = min(rest, LONGEST_TOLD)
         if not limit and self._failed_in_a_row < SINGLY_AFTER:
             return rest
         if not limit:

@@ -195,11 +195,17 @@ class BatchSender:
             return None
 
     async def _failed(self, batch: list[Unsent], error: KsefError, *, opened: bool) -> None:
-        """``opened``: KSeF gave a session; it is the way of the parts that failed, and says nothing of other calls."""
-        self._connection.failed(error)
-        if error.code != TOO_MANY and not opened:
+        """``opened``: KSeF gave a session; it is the way of the parts that failed, and says nothing of other calls.
+
+        Nor does a line that breaks where it carries other calls: a proxy may let all through but what is long.
+        """
+        line_carries = error.link_down and await self._connection.answers()
+        of_batches = opened or line_carries
+        if not line_carries:
+            self._connection.failed(error)
+        if error.code != TOO_MANY and not of_batches:
             self._connection.no_session(error)
-        rest = self._trials.failed(error, opened=opened)
+        rest = self._trials.failed(error, of_batches=of_batches)
         to = InvoiceState.IN_DOUBT if error.outcome is CallOutcome.UNKNOWN else InvoiceState.ISSUED
         change = InvoiceChange()
         if rest is not None:

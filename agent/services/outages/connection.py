@@ -67,19 +67,26 @@ class Connection:
     async def probe(self) -> bool:
         """Ask KSeF something cheap; return True when the line has just come back."""
         was_closed = self.breaker.state is LinkState.CLOSED
+        await self.answers()
+        return not was_closed and self.breaker.state is LinkState.CLOSED
+
+    async def answers(self) -> bool:
+        """Ask KSeF something cheap; return whether it answered."""
         try:
             skew = await self._gateway.probe()
         except KsefError as error:
             self.failed(error)
             self.sending_trouble.probed(answered=False)
+            answered = False
         else:
             self.sending_trouble.probed(answered=True)
             self._clock_check.heard_ksef(skew)
             self._contact()
             self._set_breaker(self.breaker.on_probe(self._clock.now()))
+            answered = True
         await self._keep_breaker()
         await self._clock_check.keep()
-        return not was_closed and self.breaker.state is LinkState.CLOSED
+        return answered
 
     def taken(self) -> None:
         """Note that KSeF took an invoice or a batch."""

@@ -28,10 +28,10 @@ def trouble() -> BatchTrouble:
 async def test_after_three_failures_a_small_one_finds_out_whether_they_go(trouble: BatchTrouble) -> None:
     clock = FakeClock()
     trials = BatchTrials(clock, trouble)
-    assert [trials.failed(STORAGE_AWAY, opened=True) for _ in range(2)] == [REST_SECONDS] * 2
+    assert [trials.failed(STORAGE_AWAY, of_batches=True) for _ in range(2)] == [REST_SECONDS] * 2
     assert (trials.rest, trials.largest) == (False, LARGEST)
     assert trouble.since is None
-    assert trials.failed(STORAGE_AWAY, opened=True) is None
+    assert trials.failed(STORAGE_AWAY, of_batches=True) is None
     assert (trials.rest, trials.largest) == (True, TRIAL)
     assert trouble.words
     await clock.advance(AWAY_SECONDS)
@@ -43,7 +43,7 @@ async def test_after_three_failures_a_small_one_finds_out_whether_they_go(troubl
 
 def test_a_line_that_gave_no_session_says_nothing_of_batches(trouble: BatchTrouble) -> None:
     trials = BatchTrials(FakeClock(), trouble)
-    assert [trials.failed(line_down(), opened=False) for _ in range(9)] == [REST_SECONDS] * 9
+    assert [trials.failed(line_down(), of_batches=False) for _ in range(9)] == [REST_SECONDS] * 9
     assert trials.largest == LARGEST
     assert trouble.since is None
 
@@ -53,7 +53,7 @@ async def test_a_limit_keeps_batches_back_and_no_invoice(trouble: BatchTrouble) 
     trials = BatchTrials(clock, trouble)
     limit = KsefError("za dużo", outcome=CallOutcome.REFUSED, code=TOO_MANY, retry_after=900.0)
     for _ in range(9):
-        assert trials.failed(limit, opened=False) is None
+        assert trials.failed(limit, of_batches=False) is None
     assert (trials.rest, trials.largest) == (True, LARGEST)
     assert trouble.since is None
     await clock.advance(900)

@@ -492,6 +492,16 @@ def storage_away(gateway: Recorder, patched: pytest.MonkeyPatch) -> None:
     patched.setattr(gateway, "open_batch", open_batch)
 
 
+def batches_are_reset(gateway: Recorder, patched: pytest.MonkeyPatch) -> None:
+    """A proxy on the way breaks what is long, and lets all else through."""
+
+    async def open_batch(invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
+        gateway.calls.append("batch")
+        raise silence()
+
+    patched.setattr(gateway, "open_batch", open_batch)
+
+
 async def alert_codes(place: World) -> set[str]:
     await place.problems.refresh()
     return {problem.code for problem in place.health.report().problems}
@@ -505,15 +515,17 @@ async def work(place: World, seconds: float) -> None:
         await place.clock.advance(5)
 
 
+@pytest.mark.parametrize("spoil", [storage_away, batches_are_reset])
 async def test_what_no_batch_brings_goes_singly_the_most_urgent_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Recorder, pytest.MonkeyPatch], None]
 ) -> None:
     """A backlog of fifty never left, for hours, with all single sends free."""
     async with shop(tmp_path, batch_from=5) as (place, gateway):
         records = await backlog(place, 60)
         with monkeypatch.context() as patched:
-            storage_away(gateway, patched)
+            spoil(gateway, patched)
             await work(place, 180)
+            assert place.connection.breaker.allows, "presses go online all the while"
             assert [each.invoice_id for each in gateway.sent] == [each.id for each in records]
             assert gateway.count("batch") == 3
             assert "ksef-batches-failing" in await alert_codes(place)
