@@ -37,20 +37,29 @@ async def recent_calls(store: Store, *, now: datetime, wall: datetime, timeout_s
     events, last_at = await store.read(partial(_calls_within, period))
     shown = wall - now
     return RecentCalls(
-        sends=[min(now, event.at + longest_call) + shown for event in events if _is_single_send(event)],
-        documents=[min(now, event.at) + shown for event in events for _ in range(_documents(event))],
+        sends=[min(now, event.at + longest_call) + shown for event in events if event.is_send],
+        documents=[min(now, event.at) + shown for event in events for _ in range(event.documents)],
         last_at=last_at,
     )
 
 
-async def _calls_within(period: tuple[datetime, datetime], tx: Transaction) -> tuple[list[Event], datetime | None]:
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """The calls that an event stands for; the event itself, with all it tells, would be kept for nothing."""
+
+    at: datetime
+    is_send: bool
+    documents: int
+
+
+async def _calls_within(period: tuple[datetime, datetime], tx: Transaction) -> tuple[list[_Calls], datetime | None]:
     """Return what stands for calls of this time, oldest first, and when the newest event of any kind happened.
 
     Read page by page from the end, at most MOST_EVENTS, and of a page only what counts is kept: an hour of a backlog
     that goes out is tens of thousands of events, few of them calls.
     """
     begin, end = period
-    found: list[list[Event]] = []
+    found: list[list[_Calls]] = []
     last_at: datetime | None = None
     last = newest = await tx.events.newest()
     while last > 0 and newest - last < MOST_EVENTS:
@@ -59,11 +68,12 @@ async def _calls_within(period: tuple[datetime, datetime], tx: Transaction) -> t
         known = [event for event in page if event.at <= end]
         if last_at is None and known:
             last_at = known[-1].at
-        found.append([event for event in known if _is_single_send(event) or _documents(event)])
+        calls = (_Calls(event.at, _is_single_send(event), _documents(event)) for event in known)
+        found.append([each for each in calls if each.is_send or each.documents])
         if not page or page[0].at < begin:
             break
         last = first
-    return [event for page in reversed(found) for event in page], last_at
+    return [each for page in reversed(found) for each in page], last_at
 
 
 def _is_single_send(event: Event) -> bool:
