@@ -6,12 +6,12 @@ silently leaves out) is an error here.
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from functools import lru_cache
 from typing import Literal
 
 from agent.domain.values import dataclass
-from printers.escpos import charset, parse
+from printers.escpos import charset, parse, qr
 from printers.profiles.models import FONT_A_HEIGHT, FONT_B_HEIGHT, LINE_HEIGHT, POLISH_PAGES, Profile
 
 BYTE_MODE: Literal[4] = 4
@@ -71,18 +71,24 @@ class PictureBox:
 
 @dataclass(frozen=True, slots=True)
 class CodeBox:
-    """A QR code the printer draws by itself; ``matrix`` as another library draws it, without quiet zone."""
+    """A QR code the printer draws by itself. ``module``: dots; ``level``: of error correction, L, M, Q or H."""
 
     x: int
     y: int
     payload: bytes
     module: int
-    matrix: tuple[tuple[bool, ...], ...]
+    level: str
+
+    @property
+    def matrix(self) -> tuple[tuple[bool, ...], ...]:
+        """As another library draws it, without quiet zone. Some milliseconds: a text has no use for it."""
+        return _symbol(self.payload, self.level)
 
     @property
     def width(self) -> int:
         """Dots."""
-        return len(self.matrix) * self.module
+        modules = qr.side(len(self.payload)) if self.level == "M" else len(self.matrix)
+        return modules * self.module
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,10 +242,9 @@ class _Press:
         self._at_line_start("GS ( k")
         if self._stored is None or self._model != 2:
             raise PageError("no QR data stored, or not model 2")
-        matrix = _symbol(self._stored, self._level)
-        box = CodeBox(0, self.y, self._stored, self._module, matrix)
-        self.boxes.append(CodeBox(self._start(box.width), self.y, self._stored, self._module, matrix))
-        self.y += len(matrix) * self._module
+        box = CodeBox(0, self.y, self._stored, self._module, self._level)
+        self.boxes.append(replace(box, x=self._start(box.width)))
+        self.y += box.width
 
     def _cut(self) -> None:
         self._at_line_start("GS V")
