@@ -6,6 +6,7 @@ the bytes say.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from agent.domain.values import dataclass
@@ -247,10 +248,10 @@ class Parser:
         buffer = self._buffer
         first = buffer[start]
         if printable(first):
-            end = _run(buffer, start, printable)
+            end = _run(_LETTERS, buffer, start)
             return Characters(buffer[start:end]), end - start
         if first == 0x00:
-            end = _run(buffer, start, lambda byte: byte == 0)
+            end = _run(_ZEROS, buffer, start)
             return Padding(end - start), end - start
         if first == 0x0A:
             return LineFeed(), 1
@@ -322,11 +323,13 @@ def parse(data: bytes) -> list[Command]:
     return commands
 
 
-def _run(buffer: bytes, start: int, member: Callable[[int], bool]) -> int:
-    end = start + 1
-    while end < len(buffer) and member(buffer[end]):
-        end += 1
-    return end
+_LETTERS = re.compile(b"[" + re.escape(bytes(filter(printable, range(256)))) + b"]+")
+_ZEROS = re.compile(rb"\0+")
+
+
+def _run(members: re.Pattern[bytes], buffer: bytes, start: int) -> int:
+    found = members.match(buffer, start)
+    return start if found is None else found.end()
 
 
 def _flag(parameters: bytes) -> Command | None:

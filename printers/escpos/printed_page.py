@@ -125,6 +125,9 @@ def place(commands: list[parse.Command], profile: Profile) -> Page:
     return Page(profile.dots, press.y, tuple(press.boxes), press.drawer)
 
 
+_PAGES = dict(POLISH_PAGES)
+
+
 @dataclass
 class _Press:
     """The printer's state while it obeys."""
@@ -206,8 +209,12 @@ class _Press:
         self._module, self._level, self._model, self._stored = 3, "L", 2, None
 
     def _characters(self, data: bytes) -> None:
-        pages = {**dict(POLISH_PAGES), self.profile.code_page: self.profile.encoding}
-        encoding = "ascii" if self._page is None else pages.get(self._page, "ascii")
+        if self._page is None:
+            encoding = "ascii"
+        elif self._page == self.profile.code_page:
+            encoding = self.profile.encoding
+        else:
+            encoding = _PAGES.get(self._page, "ascii")
         cell, height = (self.profile.cell_a, FONT_A_HEIGHT) if self._font == 0 else (self.profile.cell_b, FONT_B_HEIGHT)
         try:
             text = charset.decode(data, encoding)
