@@ -323,7 +323,7 @@ def parse(data: bytes) -> list[Command]:
     return commands
 
 
-_LETTERS = re.compile(b"[" + re.escape(bytes(filter(printable, range(256)))) + b"]+")
+_LETTERS = re.compile(b"[" + re.escape(bytes(byte for byte in range(256) if printable(byte))) + b"]+")
 _ZEROS = re.compile(rb"\0+")
 
 
