@@ -867,6 +867,23 @@ BEGINNINGS: tuple[tuple[str, list[str]], ...] = (
 )
 
 
+async def test_a_file_that_a_technical_correction_replaced_is_no_row_of_its_own(store: HubStore, till: Till) -> None:
+    """KSeF refused three: one goes again as new bytes, one of the same number at another seller, one for good."""
+    for number in ("FV-1/1", "FV-1/2"):
+        await bring(store, till, number, HubState.REJECTED)
+    first = offer("FV-1/1")
+    other = await seller_and_till(store, "kasa 2", OTHER_NIP)
+    second = offer("FV-1/1", xml=b"<again/>", version=2, corrects=first.sha256)
+    elsewhere = offer("FV-1/2", xml=b"<other/>", nip=OTHER_NIP, version=2, corrects=offer("FV-1/2").sha256)
+    await store.write(lambda tx: tx.invoices.add(till, second))
+    await store.write(lambda tx: tx.invoices.add(other, elsewhere))
+    day = first.issued_on
+    found = await store.read(lambda tx: tx.books.of_day(NIP, day, None, 10))
+    assert [(each.number, each.version) for each in found] == [("FV-1/1", 2), ("FV-1/2", 1)]
+    (counted,) = await store.read(lambda tx: tx.books.days(NIP, day, day + timedelta(days=1)))
+    assert counted.count == 2
+
+
 async def test_a_number_is_found_by_its_beginning(store: HubStore) -> None:
     """In whatever case of ASCII letters, the last first, the whole number before all; nothing is a wildcard."""
     till = await seller_and_till(store)

@@ -17,12 +17,14 @@ def changes(
 ) -> list[dict[str, Json]]:
     """Return the rows of a month that differ between the ends of two Polish civil days, in the order given.
 
-    ``since`` is the day of filing. A row is new (``old`` null) where its till handed the invoice over later. One that
-    KSeF refused later, while it was issued online, is in no register any more, nor told here: its till tells it.
+    ``since`` is the day of filing. A row is new (``old`` null) where its till handed the invoice over later; a
+    technical correction stands for the file that it replaced, which was here before it. One that KSeF refused later,
+    while it was issued online, is in no register any more, nor told here: its till tells it.
     """
     found: list[dict[str, Json]] = []
     for each in listed(invoices):
-        old = None if local_date(each.received_at) > since else marker(each, since)
+        handed_over_later = local_date(each.received_at) > since and each.version == 1
+        old = None if handed_over_later else marker(each, since)
         change = RowChange(each.sha256.hex(), each.number, each.issued_on, old, marker(each, as_of), each.ksef_number)
         if change.old is not change.new:
             found.append(_row(change, tills[each.till_id]))

@@ -13,7 +13,10 @@ class Books(Protocol):
     """Questions across tills. Reads only."""
 
     async def of_day(self, nip: str, day: date, after: HubInvoice | None, limit: int) -> list[HubInvoice]:
-        """Return those of a NIP issued on a day, by number and version; ``after``: the last one of the page before."""
+        """Return those of a NIP issued on a day, by number and version; ``after``: the last one of the page before.
+
+        A refused file that a technical correction replaced is left out, here and in days(): the sale is there once.
+        """
         ...
 
     async def find(self, question: Question, since: date, limit: int, nip: str | None = None) -> list[HubInvoice]:

@@ -628,6 +628,7 @@ async def test_what_came_after_a_filing_is_told(office: Office) -> None:
         replace(numbered, number="FV-1/4", received_at=later),
         replace(numbered, number="FV-1/5", accepted_at=NOON),
         replace(invoice, number="FV-1/6", received_at=later, state=HubState.REJECTED, offline=False),
+        replace(numbered, number="FV-1/7", received_at=later, version=2),
     ]
     till = await office.hub.store.read(lambda tx: tx.parties.till(invoice.till_id))
     found = changes(month, {till.id: till}, filed, date(2026, 11, 30))
@@ -636,6 +637,7 @@ async def test_what_came_after_a_filing_is_told(office: Office) -> None:
         ("FV-1/2", "DI", "NrKSeF", True),
         ("FV-1/3", "OFF", "NrKSeF", False),
         ("FV-1/4", None, "NrKSeF", True),
+        ("FV-1/7", "DI", "NrKSeF", True),
     ]
     path = f"/v1/register/changes?nip={NIP}&month=2026-11&since="
     _, text = await office.get(f"{path}2026-11-23", "auditor")

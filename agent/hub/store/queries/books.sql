@@ -1,7 +1,12 @@
 -- of_day --
--- All of a NIP issued on a day, in the order of the register, after one of them.
+-- All of a NIP issued on a day, in the order of the register, after one of them; a file that a technical correction
+-- replaced is no invoice of its own. nip || '': SQLite would look through all of the seller's for the correction.
 SELECT * FROM invoices
 WHERE nip = :nip AND issued_on = :day AND (number, version, sha256) > (:number, :version, :sha256)
+    AND NOT (state = 'rejected' AND EXISTS (
+        SELECT 1 FROM invoices AS later
+        WHERE later.number = invoices.number AND later.nip || '' = invoices.nip AND later.corrects = invoices.sha256
+    ))
 ORDER BY number, version, sha256 LIMIT :limit
 
 -- by_ksef_number_of_any --
@@ -56,11 +61,15 @@ SELECT +till_id AS till_id, count(*) AS count, sum(
 FROM invoices WHERE received_at >= :since GROUP BY +till_id
 
 -- days --
--- The same by day and till, of a NIP.
+-- The same by day and till, of a NIP, without files that a technical correction replaced.
 SELECT till_id, issued_on, count(*) AS count, sum(
     CASE WHEN urgent_until IS NOT NULL AND accepted_at IS NOT NULL AND accepted_at <= urgent_until THEN 1 ELSE 0 END
 ) AS online, min(received_at) AS first_at, max(received_at) AS last_at
 FROM invoices WHERE nip = :nip AND issued_on >= :first AND issued_on < :next
+    AND NOT (state = 'rejected' AND EXISTS (
+        SELECT 1 FROM invoices AS later
+        WHERE later.number = invoices.number AND later.nip || '' = invoices.nip AND later.corrects = invoices.sha256
+    ))
 GROUP BY till_id, issued_on ORDER BY issued_on, till_id
 
 -- outcomes_of --
