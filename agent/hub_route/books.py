@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
 from agent.hub_route.chain import Chain
+from agent.hub_route.closings import Closings
 from agent.hub_route.gateway import handover
 from agent.ports import Event, KsefError, Outgoing, Store, Transaction
 from agent.services.hub_copies import note_refused, refused_copies, settled_copies
@@ -25,7 +27,7 @@ EXEMPT = "EXEMPT"
 
 
 class HubBooks:
-    """Hands over what is never sent, in the order of the log."""
+    """Hands over what is never sent, in the order of the log, and tells what was closed."""
 
     def __init__(self, chain: Chain, store: Store, changed: Callable[[], None]) -> None:
         self._chain = chain
@@ -33,6 +35,7 @@ class HubBooks:
         self._changed = changed
         self._refused = chain.refusals.of_books
         self._offered_again_at: float | None = None
+        self._closings = Closings(chain.client, store)
 
     async def hand_over(self) -> None:
         """Hand over what the hub does not have; what it cannot take now waits for the next time.
@@ -41,6 +44,8 @@ class HubBooks:
         manager has seen to is neither.
         """
         before = dict(self._refused.reasons)
+        with suppress(KsefError):  # the next time
+            await self._closings.tell()
         try:
             await self._hand_over()
         except KsefError:

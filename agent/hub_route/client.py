@@ -172,6 +172,12 @@ class HubClient:
         query = claims_to_query(handover.claims)
         await self._http.call("PUT", path, token=self._token, xml=handover.xml, query=query, headers=self._headers())
 
+    async def close_case(self, sha256: bytes, at: datetime) -> None:
+        """Tell that the case of a refused invoice was closed. KsefError 404 of a hub without it, or of before."""
+        query = {"at": at.isoformat()}
+        path = f"/v1/closed/{sha256.hex()}"
+        await self._http.call("PUT", path, token=self._token, query=query, headers=self._headers())
+
     async def outcomes(self, after: str, wait: float) -> tuple[list[OutcomeLine], str, bool]:
         """Return what became of this till's invoices after a cursor, what to ask after next, and whether the hub
         did not know the cursor: it began anew, or was restored from a copy.

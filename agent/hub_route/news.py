@@ -9,6 +9,7 @@ from agent.hub_contract.heartbeat import Heartbeat, News
 from agent.hub_route.books import BOOKED
 from agent.hub_route.chain import Chain
 from agent.hub_route.client import HubRefusal
+from agent.hub_route.closings import TOLD
 from agent.ports import CallOutcome, Json, KsefError, Store, Transaction
 
 CURSOR = "hub:cursor"
@@ -93,7 +94,7 @@ class Reporter:
             return
         if anew:
             self._chain.gateway.hub.forgot = True
-            await self._store.write(lambda tx: tx.key_values.put(BOOKED, None))
+            await self._store.write(_begin_anew)
         if lines:
             await self._questions.ask_now({line.status.sha256.hex() for line in lines})
         if after != cursor:
@@ -109,6 +110,12 @@ class Reporter:
             self._refusal = error.message
         if before != self._refusal:
             self._changed()
+
+
+async def _begin_anew(tx: Transaction) -> None:
+    """Let the hub's books be filled from the beginning."""
+    for cursor in (BOOKED, TOLD):
+        await tx.key_values.put(cursor, None)
 
 
 async def _move(tx: Transaction, cursor: Json) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -624,6 +624,47 @@ async def test_a_refusal_is_no_longer_unread_once_it_goes_again_or_somebody_sett
     assert await store.write(lambda tx: tx.outcomes.settle(settled))
     assert not await store.write(lambda tx: tx.outcomes.settle(settled))
     assert await store.read(lambda tx: tx.outcomes.refusals()) == []
+
+
+async def test_a_case_is_closed_once_and_opened_by_another_attempt(place: Place, till: Till) -> None:
+    store, at = place.store, place.clock.now() - timedelta(days=2)
+    refused_one, waiting = await bring(store, till, "FV-1/1", HubState.REJECTED), offer("FV-1/2").sha256
+    await bring(store, till, "FV-1/2", HubState.WAITING)
+
+    async def closed_at(sha256: bytes) -> datetime | None:
+        return (await store.read(lambda tx: tx.invoices.get(sha256))).closed_at
+
+    assert not await store.write(lambda tx: tx.invoices.close(waiting))
+    assert await store.write(lambda tx: tx.invoices.close(refused_one, at))
+    assert not await store.write(lambda tx: tx.invoices.close(refused_one)), "the first one counts"
+    assert (await closed_at(refused_one), await closed_at(waiting)) == (at, None)
+    await store.write(lambda tx: tx.invoices.move(refused_one, HubState.WAITING, InvoiceFacts()))
+    assert await closed_at(refused_one) is None
+
+
+async def test_what_a_till_that_is_gone_had_read_and_nobody_closed_is_unread_again(place: Place, till: Till) -> None:
+    store = place.store
+    other = await seller_and_till(store, "kasa 2")
+    for number in ("FV-1/1", "FV-1/2"):
+        await refused(store, till, number)
+    cursor = await refused(store, till, "FV-1/3")
+    await refused(store, other, "FV-2/1")
+    online = offer("FV-1/4", offline=False)
+    await store.write(lambda tx: tx.invoices.add(till, online))
+    for state in (HubState.SENDING, HubState.REJECTED):
+        await store.write(partial(to_state, online.sha256, state))
+    await store.write(partial(read, till, cursor))
+    assert await numbers(store, till) == []
+    await store.write(lambda tx: tx.invoices.close(offer("FV-1/1").sha256))
+    again = offer("FV-1/2", xml=b"<again/>", version=2, corrects=offer("FV-1/2").sha256)
+    await store.write(lambda tx: tx.invoices.add(till, again))
+    for _ in range(2):
+        await store.write(lambda tx: tx.outcomes.reopen(till.id))
+        assert await numbers(store, till) == ["FV-1/3"]
+
+
+async def to_state(sha256: bytes, state: HubState, tx: HubTransaction) -> None:
+    await tx.invoices.move(sha256, state, InvoiceFacts())
 
 
 async def test_outcomes_written_at_once_leave_no_gap(store: HubStore, till: Till) -> None:

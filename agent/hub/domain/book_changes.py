@@ -8,7 +8,7 @@ from datetime import date
 from agent.domain.books.changes import RowChange
 from agent.domain.calendar import local_date
 from agent.domain.json_io.canonical import Json
-from agent.hub.domain.books import listed, marker
+from agent.hub.domain.books import is_invoice, marker
 from agent.hub.domain.records import HubInvoice, Till
 
 
@@ -18,14 +18,16 @@ def changes(
     """Return the rows of a month that differ between the ends of two Polish civil days, in the order given.
 
     ``since`` is the day of filing. A row is new (``old`` null) where its till handed the invoice over later; a
-    technical correction stands for the file that it replaced, which was here before it. One that KSeF refused later,
-    while it was issued online, is in no register any more, nor told here: its till tells it.
+    technical correction stands for the file that it replaced, which was here before it. It is gone (``new`` null) where
+    its case was closed since. One that KSeF refused later, while it was issued online, is in no register any more, nor
+    told here: its till tells it.
     """
     found: list[dict[str, Json]] = []
-    for each in listed(invoices):
+    for each in invoices:
         handed_over_later = local_date(each.received_at) > since and each.version == 1
-        old = None if handed_over_later else marker(each, since)
-        change = RowChange(each.sha256.hex(), each.number, each.issued_on, old, marker(each, as_of), each.ksef_number)
+        old = marker(each, since) if is_invoice(each, since) and not handed_over_later else None
+        new = marker(each, as_of) if is_invoice(each, as_of) else None
+        change = RowChange(each.sha256.hex(), each.number, each.issued_on, old, new, each.ksef_number)
         if change.old is not change.new:
             found.append(_row(change, tills[each.till_id]))
     return found

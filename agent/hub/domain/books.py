@@ -1,7 +1,6 @@
 """The hub's books: a row per invoice that tills handed over, with the marker of JPK_V7M(3) (docs/law.md, section 5).
 
-A case that a manager closed is closed on its till alone. So the hub's rows are for looking across tills; what is filed
-is checked against theirs.
+They are for looking across tills; what is filed is checked against theirs.
 """
 
 from __future__ import annotations
@@ -158,14 +157,18 @@ def row(invoice: HubInvoice, till: Till, as_of: date) -> dict[str, Json]:
     }
 
 
-def listed(invoices: Iterable[HubInvoice]) -> list[HubInvoice]:
-    """Return those with a row. What KSeF refused while it was issued online never became an invoice."""
-    return [each for each in invoices if each.state is not HubState.REJECTED or each.offline]
+def is_invoice(invoice: HubInvoice, as_of: date) -> bool:
+    """Return False for what KSeF refused while it was issued online, or whose case was closed by that day, as on the
+    till (agent/domain/records/register.py): it has no row.
+    """
+    if invoice.closed_at is not None:
+        return local_date(invoice.closed_at) > as_of
+    return invoice.state is not HubState.REJECTED or invoice.offline
 
 
 def rows(invoices: Iterable[HubInvoice], tills: Mapping[int, Till], as_of: date) -> list[dict[str, Json]]:
     """Return the rows of a month."""
-    return [row(each, tills[each.till_id], as_of) for each in listed(invoices)]
+    return [row(each, tills[each.till_id], as_of) for each in invoices if is_invoice(each, as_of)]
 
 
 CSV_HEAD = "\ufeff" + ";".join(COLUMNS) + "\r\n"

@@ -157,6 +157,8 @@ class HubInvoice:
     proven: bool
     """KSeF's confirmation is here."""
     mode: str = ""
+    closed_at: datetime | None = None
+    """When the case of this refused invoice was closed, at its till or here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,13 @@ class Invoices(Protocol):
         """Let an invoice be another till's, which takes the place of its own."""
         ...
 
+    async def close(self, sha256: bytes, at: datetime | None = None) -> bool:
+        """Note that the case of a refused one was closed; False where it is not refused, or closed already.
+
+        ``at`` None: now. A move opens it again.
+        """
+        ...
+
     async def move(self, sha256: bytes, to: HubState, facts: InvoiceFacts | None = None) -> HubInvoice: ...
 
     async def move_all(self, hashes: Sequence[bytes], old: HubState, to: HubState, facts: InvoiceFacts) -> None:

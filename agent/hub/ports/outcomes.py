@@ -37,6 +37,13 @@ class Outcomes(Protocol):
         """Note that people looked after a refusal that its till has not read; False where there is none such."""
         ...
 
+    async def reopen(self, till_id: int) -> None:
+        """Count as unread what KSeF refused of a till that is gone, of invoices issued offline, and nobody closed.
+
+        Whatever the till had read, nobody looks after it any more.
+        """
+        ...
+
     async def refusals(self) -> list[UnreadRefusals]:
         """Return, by till, what KSeF refused and nobody at the till has read, nor settled here."""
         ...

@@ -86,6 +86,7 @@ class Administration:
 
         async def work(tx: HubTransaction) -> Till:
             revoked = await tx.parties.revoke_till(await _seller_of(tx, nip), name)
+            await tx.outcomes.reopen(revoked.id)
             await tx.log.append("till_revoked", {"name": name}, nip=revoked.nip, till_id=revoked.id)
             return revoked
 
@@ -129,6 +130,7 @@ class Administration:
             if found is None or nip not in {None, found.nip}:
                 raise NotFound("Centrala nie zna tej faktury.", code="invoice-not-found")
             if await tx.outcomes.settle(sha256):
+                await tx.invoices.close(sha256)
                 data: dict[str, Json] = {"number": found.number, "sha256": sha256.hex(), "why": said, "by": by}
                 await tx.log.append("refusal_settled", data, nip=found.nip, till_id=found.till_id)
 

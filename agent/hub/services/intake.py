@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import partial
 
-from agent.domain.errors import Conflict, Unavailable
+from agent.domain.errors import Conflict, NotFound, Unavailable
 from agent.domain.json_io.canonical import Json
 from agent.domain.values import dataclass
 from agent.hub.domain.records import HubInvoice, InvoiceFacts, Offer, Refusal, Till
@@ -75,6 +76,21 @@ class Intake:
             return Taken(await tx.invoices.move(offer.sha256, HubState.EXEMPT, InvoiceFacts()))
 
         return (await self._store.write(work)).or_refused()
+
+    async def close(self, till: Till, sha256: bytes, at: datetime) -> HubInvoice:
+        """Note that a manager closed the case of a refused invoice on its till; again changes nothing. NotFound."""
+
+        async def work(tx: HubTransaction) -> HubInvoice:
+            known = await tx.invoices.find(sha256)
+            if known is None or known.till_id != till.id:
+                raise NotFound("Centrala nie zna tej faktury.", code="invoice-not-found")
+            if await tx.invoices.close(sha256, at):
+                await tx.outcomes.settle(sha256)
+                data: dict[str, Json] = {"number": known.number, "sha256": sha256.hex()}
+                await tx.log.append("case_closed", data, nip=till.nip, till_id=till.id)
+            return await tx.invoices.get(sha256)
+
+        return await self._store.write(work)
 
     async def take_all(self, till: Till, offers: Sequence[Offer]) -> list[Taken]:
         """Make many durable, in slices; return what became of each, in order. Unavailable where nothing of any is here.

@@ -28,7 +28,7 @@ from agent.hub_contract.offers import (
     claims_from_query,
     offer_from_line,
 )
-from agent.hub_contract.reading import ContractError
+from agent.hub_contract.reading import ContractError, Members
 from agent.hub_contract.status import (
     InvoiceStatus,
     confirmation_to_json,
@@ -62,6 +62,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/v1/invoices", find_invoices),
         web.get("/v1/upo", get_group_upo),
         web.put("/v1/exempt/{sha256:[0-9a-f]{64}}", put_exempt),
+        web.put("/v1/closed/{sha256:[0-9a-f]{64}}", put_closed),
         web.get("/v1/outcomes", get_outcomes),
         web.put("/v1/heartbeat", put_heartbeat),
         web.get("/v1/offline-certificate", get_offline_certificate),
@@ -93,6 +94,17 @@ async def put_exempt(request: web.Request) -> web.Response:
     except NumberTaken as conflict:
         return _taken(conflict)
     return web.json_response(status_to_json(status_of(kept)))
+
+
+async def put_closed(request: web.Request) -> web.Response:
+    """PUT /v1/closed/{sha256}?at=: a manager closed the case of a refused invoice on its till, at that instant."""
+    till = await _till(request)
+    try:
+        at = Members(dict(request.query), "query").instant("at")
+    except ContractError as error:
+        raise BadInput(f"Nieprawidłowe parametry: {error}.", code="bad-query") from error
+    closed = await request.app[INTAKE].close(till, _sha256(request), at)
+    return web.json_response(status_to_json(status_of(closed)))
 
 
 async def get_invoice(request: web.Request) -> web.Response:

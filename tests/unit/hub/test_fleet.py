@@ -580,6 +580,9 @@ async def test_what_ksef_refused_of_a_revoked_till_is_told_until_a_manager_settl
         async with office.http.post(url, data={"why": why}, headers=headers, allow_redirects=False) as answer:
             assert answer.status == status, (who, why)
     assert await refusals_told(office) == []
+    register = json.loads((await office.get(f"/v1/register?nip={NIP}&month=2026-11", "auditor"))[1])["rows"]
+    assert "FV-1/9" not in {each["number"] for each in register}, "it never became an invoice"
+    assert "Sprawa zamknięta" in (await office.get(f"/invoices/{sha256.hex()}"))[1]
     log = await office.hub.store.read(lambda tx: tx.log.after(0, 100))
     (entry,) = [each.data for each in log if each.kind == "refusal_settled"]
     assert (entry["number"], entry["by"], entry["why"]) == ("FV-1/9", "manager", "Wystawiona ponownie na kasie 2.")
@@ -629,6 +632,8 @@ async def test_what_came_after_a_filing_is_told(office: Office) -> None:
         replace(numbered, number="FV-1/5", accepted_at=NOON),
         replace(invoice, number="FV-1/6", received_at=later, state=HubState.REJECTED, offline=False),
         replace(numbered, number="FV-1/7", received_at=later, version=2),
+        replace(invoice, number="FV-1/8", state=HubState.REJECTED, closed_at=later),
+        replace(invoice, number="FV-1/9", state=HubState.REJECTED, closed_at=NOON),
     ]
     till = await office.hub.store.read(lambda tx: tx.parties.till(invoice.till_id))
     found = changes(month, {till.id: till}, filed, date(2026, 11, 30))
@@ -638,6 +643,7 @@ async def test_what_came_after_a_filing_is_told(office: Office) -> None:
         ("FV-1/3", "OFF", "NrKSeF", False),
         ("FV-1/4", None, "NrKSeF", True),
         ("FV-1/7", "DI", "NrKSeF", True),
+        ("FV-1/8", "DI", None, True),
     ]
     path = f"/v1/register/changes?nip={NIP}&month=2026-11&since="
     _, text = await office.get(f"{path}2026-11-23", "auditor")

@@ -8,19 +8,23 @@ import hashlib
 import io
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from agent.hub.domain.records import Seller
+from agent.hub.domain.records import InvoiceFacts, Seller
+from agent.hub.domain.states import HubState
+from agent.hub.ports import HubTransaction
 from agent.hub.services.administration import Administration
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.hub_served import ServedHub, served_hub
-from tests.fakes.hub_stores import NIP
+from tests.fakes.hub_stores import NIP, offer
 from tests.unit.hub.test_intake import OTHER_SELLER
 from tests.unit.sandbox.sandbox_client import invoice as fa3
 
@@ -236,6 +240,33 @@ async def test_a_sign_of_life_is_answered_with_news(till: Caller) -> None:
     assert news["budget"]["left_hour"] == 180
     (seen,) = await till.hub.store.read(lambda tx: tx.fleet.last_beats())
     assert (seen.beat.unsent, seen.address) == (2, "127.0.0.1")
+
+
+async def test_a_case_that_a_manager_closed_on_the_till_is_closed_here(till: Caller) -> None:
+    given = offer("FV-1/1")
+    path = f"/v1/closed/{given.sha256.hex()}?at="
+    assert (await till.call("PUT", f"{path}2026-11-24T09:00:00Z"))[1]["code"] == "invoice-not-found"
+    store = till.hub.store
+    (own,) = await store.read(lambda tx: tx.parties.tills())
+    await store.write(lambda tx: tx.invoices.add(own, given))
+    for state in (HubState.SENDING, HubState.REJECTED):
+        await store.write(partial(moved, given.sha256, state))
+    for wrong in ("", "x", "2026-11-24T09:00:00"):
+        assert (await till.call("PUT", path + wrong))[1]["code"] == "bad-query"
+    other = await Administration(store).add_till("kasa 9", NIP, "", ())
+    stranger = replace(till, token=other.token)
+    assert (await stranger.call("PUT", f"{path}2026-11-23T09:00:00Z"))[1]["code"] == "invoice-not-found"
+    for _ in range(2):
+        status, said = await till.call("PUT", f"{path}2026-11-24T09:00:00Z")
+        assert (status, said["state"]) == (200, "rejected")
+    closed_at = (await store.read(lambda tx: tx.invoices.get(given.sha256))).closed_at
+    assert closed_at == datetime(2026, 11, 24, 9, tzinfo=UTC)
+    log = await store.read(lambda tx: tx.log.after(0, 10))
+    assert [each.kind for each in log].count("case_closed") == 1
+
+
+async def moved(sha256: bytes, state: HubState, tx: HubTransaction) -> None:
+    await tx.invoices.move(sha256, state, InvoiceFacts())
 
 
 async def test_a_sign_of_life_of_megabytes_is_refused(till: Caller) -> None:

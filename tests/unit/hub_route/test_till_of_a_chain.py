@@ -19,13 +19,15 @@ from agent.domain.calendar import WARSAW
 from agent.domain.errors import Conflict
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.hub.domain.records import HubInvoice
+from agent.hub.domain.records import HubInvoice, InvoiceFacts, OutcomeKind, Refusal, Till
 from agent.hub.domain.states import HubState
+from agent.hub.ports import HubTransaction
 from agent.hub.services.books import BookQueries
 from agent.hub_contract.heartbeat import LatarniaNews, News
 from agent.hub_contract.offers import Claims
 from agent.hub_route.books import BOOKED
 from agent.hub_route.client import Handover, HubRefusal
+from agent.hub_route.closings import TOLD
 from agent.hub_route.gateway import is_hub_session
 from agent.hub_route.latarnia import ChainLatarnia
 from agent.hub_route.news import CURSOR
@@ -285,6 +287,57 @@ async def test_what_was_refused_for_the_books_is_offered_again_and_no_trouble_on
         assert await exempt_at(it, record) is not None
         await it.talk.report()
         assert "hub" not in await it.joined.problems()
+
+
+async def test_a_case_that_a_manager_closed_is_closed_in_the_hubs_books(tmp_path: Path) -> None:
+    """Also where the hub was of before and did not know the call, and where it never had the invoice."""
+    async with till_of_a_chain(tmp_path, hub_works=False, extra=DECLARED) as it:
+        await it.turn()
+        first, store = await it.joined.sell(), it.joined.agent.store
+
+        async def handed_over() -> bool:
+            return await it.hub.store.read(lambda tx: tx.invoices.find(first.sha256)) is not None
+
+        async def rejected() -> bool:
+            return (await store.read(lambda tx: tx.invoices.get(first.id))).state is InvoiceState.REJECTED
+
+        await until(handed_over, it.turn)
+        books, month = BookQueries(it.hub.store, it.clock), f"{first.issued_on:%Y-%m}"
+        (till,) = await it.hub.store.read(tills)
+
+        async def refuse(tx: HubTransaction) -> None:
+            for state in (HubState.SENDING, HubState.REJECTED):
+                facts = InvoiceFacts(refusal=Refusal(450, "Błąd")) if state is HubState.REJECTED else InvoiceFacts()
+                await tx.invoices.move(first.sha256, state, facts)
+            await tx.outcomes.add([(await tx.invoices.get(first.sha256), OutcomeKind.REJECTED, {})])
+
+        async def listed() -> set[object]:
+            return {row["number"] async for page in books.register(NIP, month) for row in page}
+
+        await it.hub.store.write(refuse)
+        await it.talk.hear()
+        await until(rejected, it.turn)
+        assert await listed() == {first.number}
+        await it.joined.agent.rejected.close(first.id, "sprzedaż wystawiono ponownie", MANAGER)
+        await it.hub.listener.down()
+        await it.books.hand_over()
+        assert await store.read(lambda tx: tx.key_values.get(TOLD)) is None
+        await it.hub.listener.up()
+        await it.books.hand_over()
+        assert await listed() == set()
+        assert (await it.hub.store.read(lambda tx: tx.invoices.get(first.sha256))).till_id == till.id
+        told = await store.read(lambda tx: tx.key_values.get(TOLD))
+        assert isinstance(told, int)
+        forget_everything(tmp_path / "hub" / "hub.db")
+        await store.write(lambda tx: tx.key_values.put(CURSOR, "77.of-another-memory"))
+        await it.talk.hear()
+        assert await store.read(lambda tx: tx.key_values.get(TOLD)) is None
+        await it.books.hand_over()
+        assert await store.read(lambda tx: tx.key_values.get(TOLD)) == told, "what the hub does not know stops nothing"
+
+
+async def tills(tx: HubTransaction) -> list[Till]:
+    return await tx.parties.tills()
 
 
 def rename_series(database: Path, old: str, new: str) -> None:

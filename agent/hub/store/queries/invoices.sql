@@ -42,10 +42,15 @@ WHERE sha256 = :sha256
 -- Another till takes the place of its own.
 UPDATE invoices SET till_id = :till_id WHERE sha256 = :sha256
 
+-- invoice_close --
+-- Somebody has seen to what KSeF refused.
+UPDATE invoices SET closed_at = :at WHERE sha256 = :sha256 AND state = 'rejected' AND closed_at IS NULL
+RETURNING sha256
+
 -- invoice_move --
 -- From one state to another, with facts; not_before and trouble are those of the newest attempt.
 UPDATE invoices
-SET state = :after, attempts = attempts + :attempted, not_before = :not_before, trouble = :trouble,
+SET state = :after, attempts = attempts + :attempted, not_before = :not_before, trouble = :trouble, closed_at = NULL,
     session_ref = COALESCE(:session_ref, session_ref), invoice_ref = COALESCE(:invoice_ref, invoice_ref),
     sent_at = COALESCE(:sent_at, sent_at), ksef_number = COALESCE(:ksef_number, ksef_number),
     accepted_at = COALESCE(:accepted_at, accepted_at), refusal = COALESCE(:refusal, refusal)

@@ -40,6 +40,16 @@ DELETE FROM unread_refusals WHERE till_id = :till_id AND seq <= :seq
 -- Somebody looked after it in place of the till.
 DELETE FROM unread_refusals WHERE sha256 = :sha256 RETURNING sha256
 
+-- refusals_reopen --
+-- What KSeF refused of a till that is gone, and nobody closed: it looks after nothing any more, read or not.
+INSERT INTO unread_refusals (sha256, till_id, seq, at)
+SELECT sha256, till_id, 1, :at FROM invoices
+WHERE till_id = :till_id AND state = 'rejected' AND offline AND closed_at IS NULL AND NOT EXISTS (
+    SELECT 1 FROM invoices AS later
+    WHERE later.number = invoices.number AND later.nip || '' = invoices.nip AND later.corrects = invoices.sha256
+)
+ON CONFLICT DO NOTHING
+
 -- refusals --
 -- By till, those that are refused still, the nearest of their deadlines, the oldest. CROSS JOIN: SQLite goes in this order.
 SELECT invoices.nip, unread.till_id, count(*) AS count, min(invoices.deadline) AS deadline, min(unread.at) AS oldest

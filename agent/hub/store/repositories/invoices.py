@@ -100,6 +100,10 @@ class StoredInvoices:
         """Let an invoice be another till's."""
         await self._database.run("invoice_hand_on", sha256=sha256, till_id=till.id)
 
+    async def close(self, sha256: bytes, at: datetime | None = None) -> bool:
+        """Note that the case of a refused one was closed; False where there is none such."""
+        return bool(await self._database.run("invoice_close", sha256=sha256, at=at or self._now()))
+
     async def move(self, sha256: bytes, to: HubState, facts: InvoiceFacts | None = None) -> HubInvoice:
         """Move one, with facts."""
         before = await self.get(sha256)
@@ -228,4 +232,5 @@ def invoice_of(row: Row) -> HubInvoice:
         trouble=row.text_or_none("trouble"),
         proven=row.flag("proven"),
         mode=row.text("mode"),
+        closed_at=row.instant_or_none("closed_at"),
     )

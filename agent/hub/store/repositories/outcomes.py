@@ -90,6 +90,10 @@ class StoredOutcomes:
         """Note that people looked after a refusal; False where there is none that nobody has read."""
         return bool(await self._database.run("refusal_settle", sha256=sha256))
 
+    async def reopen(self, till_id: int) -> None:
+        """Count as unread what KSeF refused of a till that is gone, and nobody closed."""
+        await self._database.run("refusals_reopen", till_id=till_id, at=self._now())
+
     async def refusals(self) -> list[UnreadRefusals]:
         """Return, by till, what KSeF refused and nobody has read."""
         return [

@@ -67,6 +67,7 @@ def invoice_page(person: Person, found: Found, today: date) -> str:
         ("Prób wysłania", invoice.attempts),
         ("SHA-256", tag("code", invoice.sha256.hex())),
         ("Ostatni kłopot", invoice.trouble or "–"),
+        *([] if invoice.closed_at is None else [("Sprawa zamknięta", moment(invoice.closed_at))]),
     ]
     books = Right.BOOKS in RIGHTS[person.role]
     return page(
