@@ -92,10 +92,8 @@ class Batches:
 
         async def opened(session: str) -> None:
             sessions.append(session)
-            await self._lead.write(lambda tx: tx.sessions.use(self._nip, session, SessionKind.BATCH))
-            facts = InvoiceFacts(session_ref=session, invoice_ref="")
             for start in range(0, len(hashes), SLICE):
-                await self._lead.write(partial(_note_all, hashes[start : start + SLICE], facts))
+                await self._lead.write(partial(_opened, self._nip, session, hashes[start : start + SLICE]))
 
         try:
             session = await self._gateway.open_batch(batch, opened)
@@ -209,5 +207,7 @@ class Batches:
             await self._lead.write(work)
 
 
-async def _note_all(hashes: Sequence[bytes], facts: InvoiceFacts, tx: HubTransaction) -> None:
-    await tx.invoices.note_all(hashes, facts)
+async def _opened(nip: str, session: str, hashes: Sequence[bytes], tx: HubTransaction) -> None:
+    """Note a session together with some of what it holds: with nothing on its way it would be asked for its UPO."""
+    await tx.sessions.use(nip, session, SessionKind.BATCH)
+    await tx.invoices.note_all(hashes, InvoiceFacts(session_ref=session, invoice_ref=""))

@@ -19,6 +19,7 @@ from agent.hub.courier.verdicts import VerdictRecorder
 from agent.hub.domain.states import HubState
 from agent.hub.errors import LeadershipLost
 from agent.hub.offline_keys import OfflineKeys
+from agent.hub.ports import Work
 from agent.hub.services.certificates import OfflineCertificates
 from agent.hub.services.fleet import Fleet
 from agent.hub.services.heartbeats import Heartbeats
@@ -90,6 +91,32 @@ async def test_a_backlog_of_many_tills_goes_as_one_batch(hub: HubWorld) -> None:
     for till in range(4):
         kinds = await hub.kinds(str(till))
         assert sorted(kinds) == ["accepted"] * 5 + ["sent"] * 5 + ["upo"] * 5
+
+
+async def test_a_batch_that_is_being_opened_is_not_asked_for_its_upo(
+    hub: HubWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that it confirms nothing would settle it, and each of its invoices would need a UPO of its own."""
+    opened, asked = hub.gateway.open_batch, list[str]()
+
+    async def open_batch(invoices: Sequence[Outgoing], heard: Callable[[str], Awaitable[None]]) -> str:
+        write = hub.lead.write
+
+        async def looked_after(work: Work[object]) -> object:
+            done = await write(work)
+            asked.extend(each.reference for each in await hub.store.read(lambda tx: tx.sessions.without_upo(NIP)))
+            return done
+
+        with monkeypatch.context() as patched:
+            patched.setattr(hub.lead, "write", looked_after)
+            return await opened(invoices, heard)
+
+    monkeypatch.setattr(hub.gateway, "open_batch", open_batch)
+    offered = [await hub.offer(f"FV-1/{number}") for number in range(12)]
+    hub.start()
+    await hub.catch_up()
+    assert asked == []
+    assert len({(await hub.find(each)).session_ref for each in offered}) == 1
 
 
 async def test_few_go_one_by_one_while_the_limits_leave_enough_to_presses(hub: HubWorld) -> None:
