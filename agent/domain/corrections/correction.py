@@ -28,6 +28,7 @@ from agent.domain.invoice import (
     Totals,
     VatRate,
 )
+from agent.domain.payment_methods import SET_OFF
 from agent.domain.values import dataclass
 
 
@@ -86,8 +87,10 @@ class Correction:
 
     @property
     def due(self) -> Decimal:
-        """What changes hands: the difference and the deposits; below zero the customer gets it."""
-        return self.totals.gross + sum((deposit.amount for deposit in self.deposits), vat.ZERO)
+        """What changes hands: difference and deposits, less what a new invoice settles; below zero it is given back."""
+        deposits = sum((deposit.amount for deposit in self.deposits), vat.ZERO)
+        settled = sum((payment.amount for payment in self.payments if payment.method in SET_OFF), vat.ZERO)
+        return self.totals.gross + deposits - settled
 
     @property
     def waiting_sentence(self) -> str:

@@ -194,22 +194,23 @@ class PendingSlip:
     currency: str = "PLN"
     deposits: tuple[Deposit, ...] = ()
     """Beside the difference; negative where they go back with the goods."""
+    due: Decimal | None = None
+    """What changes hands, where deposits or a new invoice make it another amount than the difference."""
     in_ksef: bool = True
     """The buyer gets the correction in KSeF only."""
     in_total_failure: bool = False
     """It waits for the end of a total failure, not for the number of its base."""
 
 
-def _deposits_beside(held: PendingSlip) -> list[Element]:
-    """The deposits, and what changes hands with them: no part of the difference (art. 29a ust. 11)."""
-    if not held.deposits:
-        return []
-    due = held.difference + sum((each.amount for each in held.deposits), Decimal(0))
-    word = "Razem do zwrotu" if due < 0 else "Razem do dopłaty"
-    return [
-        *(Pair(each.name, amount(each.amount)) for each in held.deposits),
-        Pair(word, f"{amount(abs(due))} {held.currency}", bold=True),
-    ]
+def _settled(held: PendingSlip) -> list[Element]:
+    """The deposits, which are no part of the difference (art. 29a ust. 11), and what changes hands in the end."""
+    elements: list[Element] = [Pair(each.name, amount(each.amount)) for each in held.deposits]
+    if held.due is None or held.due == held.difference:
+        return elements
+    if not held.due:
+        return [*elements, Text("Korektę rozlicza nowa faktura.")]
+    word = "Razem do zwrotu" if held.due < 0 else "Razem do dopłaty"
+    return [*elements, Pair(word, f"{amount(abs(held.due))} {held.currency}", bold=True)]
 
 
 def compose_pending_slip(held: PendingSlip, *, copy: int = 1, footer: tuple[str, ...] = ()) -> Receipt:
@@ -229,7 +230,7 @@ def compose_pending_slip(held: PendingSlip, *, copy: int = 1, footer: tuple[str,
             Pair("Faktura z dnia", held.base_issued_on.isoformat()),
             Text(f"Przyczyna: {held.reason}"),
             Pair("Kwota korekty", f"{amount(held.difference)} {held.currency}", bold=True),
-            *_deposits_beside(held),
+            *_settled(held),
         ],
         [
             Text(f"To nie jest faktura. Fakturę korygującą wystawimy, {when}; {how}."),

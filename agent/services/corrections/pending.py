@@ -67,7 +67,7 @@ class HeldAnswer:
     gross: Decimal
     """The difference."""
     due: Decimal
-    """What changes hands: the difference and the deposits."""
+    """What changes hands: the difference and the deposits, less what a new invoice settles."""
     currency: str
     created_at: datetime
     hand_over: str

@@ -75,6 +75,7 @@ class PendingCorrectionSlip:
             difference=correction.totals.gross,
             currency=correction.currency,
             deposits=correction.deposits,
+            due=correction.due,
             in_ksef=record.receives_in_ksef,
             in_total_failure=correction.in_total_failure,
         )

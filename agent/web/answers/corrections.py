@@ -27,7 +27,7 @@ class Held:
     gross: Decimal
     """The difference."""
     due: Decimal
-    """What changes hands: the difference and the deposits that go back with it; below zero the customer gets it."""
+    """What changes hands: the difference and the deposits, less what a new invoice settles; below zero: given back."""
     currency: str
     created_at: datetime
     hand_over: str

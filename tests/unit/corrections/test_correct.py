@@ -344,6 +344,27 @@ async def test_the_slip_of_a_held_return_counts_the_deposits(tmp_path: Path) -> 
         assert "Razem do zwrotu 66,50 PLN" in slip
 
 
+@pytest.mark.parametrize(
+    ("document", "gross", "due"),
+    [
+        ({"kind": "buyer", "buyer": right_buyer()}, "-135.60", "0.00"),
+        ({"kind": "exchange", "price": "40.00"}, "-61.50", "-21.50"),
+        ({"kind": "exchange", "price": "80.00"}, "-61.50", "0.00"),
+    ],
+)
+async def test_what_a_new_invoice_settles_does_not_change_hands(
+    tmp_path: Path, document: dict[str, Any], gross: str, due: str
+) -> None:
+    if document["kind"] == "exchange":
+        taken = {"name": "Herbata", "quantity": "1", "unit_price": document["price"], "vat": "23"}
+        document = {"kind": "exchange", "lines": [{"line": 1, "quantity": "1"}], "sale": {"lines": [taken]}}
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        held = (await correct(place, await sell(place), document)).held
+        assert held is not None
+        assert (held.gross, held.due) == (Decimal(gross), Decimal(due))
+
+
 async def test_a_slip_that_did_not_print_is_told(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         place.gateway.up = False

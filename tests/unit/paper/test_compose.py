@@ -257,9 +257,10 @@ def test_a_held_correction_is_no_invoice() -> None:
         difference=Decimal("-61.5"),
     )
     assert "Razem" not in text_of(compose_pending_slip(held))
-    with_bottles = replace(held, deposits=(Deposit("Kaucja za butelki", Decimal("-5")),))
+    with_bottles = replace(held, deposits=(Deposit("Kaucja za butelki", Decimal("-5")),), due=Decimal("-66.5"))
     said = text_of(compose_pending_slip(with_bottles))
     assert "Kwota korekty -61,50 PLN\nKaucja za butelki -5,00\nRazem do zwrotu 66,50 PLN" in said
+    assert "Korektę rozlicza nowa faktura." in text_of(compose_pending_slip(replace(held, due=Decimal(0))))
     consumer = replace(held, buyer=PartyView(None, None), in_ksef=False)
     assert "przekażemy ją w uzgodniony sposób." in text_of(compose_pending_slip(consumer))
     paper = compose_pending_slip(held, copy=2)

@@ -42,7 +42,7 @@ function drawHeld() {
       factList([
         ["Do faktury", held.base_number],
         ["Różnica", shown(held.gross, held.currency)],
-        ["Razem z kaucją", held.due === held.gross ? "" : shown(held.due, held.currency)],
+        ["Do rozliczenia z klientem", held.due === held.gross ? "" : shown(held.due, held.currency)],
         ["Przyjęto", momentShown(held.created_at)],
       ])));
 }
