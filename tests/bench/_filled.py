@@ -91,7 +91,7 @@ def _copy(connection: sqlite3.Connection, template: str, count: int) -> None:
                 elif table == "print_jobs":
                     job += 1
                     changed[f'"job":{original["id"]}'] = f'"job":{job}'
-                    row["id"] = job
+                    row |= {"id": job, "label": _replaced(row["label"], changed)}
                 waiting[table].append(row)
         for event in events:
             seq += 1
