@@ -282,7 +282,9 @@ class Gateway:
 
     def _learn_sizes(self, limits: Fields) -> None:
         with suppress(KsefError):
-            self._sessions.max_invoices = limits.object("onlineSession").number("maxInvoices")
+            largest = limits.object("onlineSession").number("maxInvoices")
+            if largest > 0:  # a session for nothing would be opened anew for each invoice
+                self._sessions.max_invoices = largest
         with suppress(KsefError):
             self._max_batch = limits.object("batchSession").number("maxInvoices")
 

@@ -190,9 +190,12 @@ class Fields:
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise self._missing(name)
         try:
-            return Decimal(str(value)).quantize(Decimal("0.01"))
+            amount = Decimal(str(value)).quantize(Decimal("0.01"))
         except InvalidOperation as error:
             raise self._missing(name) from error
+        if amount.is_nan():  # Python's JSON reads it
+            raise self._missing(name)
+        return amount
 
     def decoded(self, name: str) -> bytes:
         """Return the bytes of a Base64 field."""

@@ -74,7 +74,8 @@ def day(body: Mapping[str, Json], name: str) -> date:
 
 def idempotency_key(request: web.Request) -> str:
     """Return the Idempotency-Key: 1 to 255 visible ASCII characters, none of the agent's own."""
-    key = request.headers.get("Idempotency-Key", "").strip()
+    given = request.headers.getall("Idempotency-Key", [])
+    key = given[0].strip() if len(given) == 1 else ""  # of two, nobody knows which one the till will repeat
     if not KEY_PATTERN.fullmatch(key):
         raise BadInput(
             "Brak nagłówka Idempotency-Key albo jest nieprawidłowy (1–255 znaków ASCII bez spacji). "

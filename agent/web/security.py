@@ -106,7 +106,8 @@ def bearer_middleware(tokens: Tokens, sessions: ManagerSessions) -> Middleware:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith(PROTECTED_PREFIX) or request.path == SESSION_PATH:
-            scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+            given = request.headers.getall("Authorization", [])
+            scheme, _, secret = given[0].partition(" ") if len(given) == 1 else ("", "", "")
             if scheme.lower() != "bearer" or not secret.strip():
                 raise NotPermitted("Brak kodu dostępu do programu.", code="token-missing")
             caller = await tokens.caller(secret.strip())
@@ -129,7 +130,7 @@ def origin_middleware(host: str, origins: tuple[str, ...]) -> Middleware:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         own = _own_authorities(request, host)
-        origin = request.headers.get("Origin")
+        origin = ", ".join(request.headers.getall("Origin", [])) if "Origin" in request.headers else None
         foreign = origin is not None and origin not in {f"http://{name}" for name in own}
         if foreign and origin is not None and origin in configured:
             request[PERMITTED_ORIGIN] = origin

@@ -113,6 +113,17 @@ async def test_limits_of_size_are_read_whatever_those_of_rate_answer(
     assert len(server.seen("GET /limits/context")) == 1
 
 
+@pytest.mark.parametrize("largest", [0, -1])
+async def test_a_session_for_no_invoice_is_not_believed(server: WireServer, gateway: Gateway, largest: int) -> None:
+    """Each invoice would open one, of 120 an hour."""
+    sizes = {"onlineSession": {"maxInvoices": largest}, "batchSession": {"maxInvoices": 5}}
+    server.on("GET /limits/context", Reply(body=sizes))
+    await gateway.learn_limits()
+    assert gateway.largest_batch == 5
+    assert await gateway.session() == await gateway.session()
+    assert len(server.seen("POST /sessions/online")) == 1
+
+
 class TestSessionUpo:
     async def test_a_page_without_its_reference_costs_that_page(self, server: WireServer, gateway: Gateway) -> None:
         server.on("GET /sessions/*", wire.session_status(200, upo={"pages": [{"referenceNumber": "p1"}, {}, 1]}))

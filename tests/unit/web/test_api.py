@@ -189,6 +189,11 @@ class TestIssue:
         assert await stored(place) == 0
         assert (await client.post(f"{path}PL+{nip}", data=xml, headers=headers)).status == 201
 
+    async def test_of_two_keys_nobody_knows_which_one_will_be_repeated(self, client: Client, place: World) -> None:
+        headers = [*CASHIER.items(), ("Idempotency-Key", "one"), ("Idempotency-Key", "two")]
+        await problem(await client.post("/v1/invoices", json=SALE, headers=headers), 400, "idempotency-key-missing")
+        assert await stored(place) == 0
+
     @pytest.mark.parametrize("key", [None, "", "ma spacje", "ż", "k" * 256])
     async def test_key_is_required(self, client: Client, place: World, key: str | None) -> None:
         headers = CASHIER if key is None else with_key(key)

@@ -56,6 +56,16 @@ class TestBearer:
         assert await code_of(response) == (401, "token-missing")
         assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
+    async def test_of_two_tokens_none_counts(self, client: Client) -> None:
+        headers = [*CASHIER.items(), *MANAGER.items()]
+        assert await code_of(await client.get("/v1/queue", headers=headers)) == (401, "token-missing")
+
+    async def test_of_two_origins_none_is_ours(self, client: Client) -> None:
+        own = f"http://127.0.0.1:{client.port}"
+        for second in (own, "https://evil.example"):
+            headers = [*CASHIER.items(), ("Origin", own), ("Origin", second)]
+            assert await code_of(await client.get("/v1/queue", headers=headers)) == (403, "origin-not-allowed")
+
     async def test_unknown(self, client: Client) -> None:
         response = await client.get("/v1/queue", headers={"Authorization": "Bearer kasjer2"})
         assert await code_of(response) == (401, "token-unknown")
