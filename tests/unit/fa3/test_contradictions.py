@@ -124,6 +124,15 @@ def test_lines_of_another_rate_than_the_sum(rate: str) -> None:
     assert {code for code, _ in found(xml)} == {"rate-sum-missing", "rate-lines-missing"}
 
 
+def test_the_tax_of_another_country_follows_its_rate() -> None:
+    """P_14_5 may be left out; where it stands, it is the share that the lines' rates make."""
+    row = line("<P_8B>1</P_8B><P_11>50</P_11>", "<P_12_XII>19</P_12_XII>")
+    for tax, codes in (("9.50", []), ("9.51", []), ("25", [("tax-contradicts", "P_14_5")])):
+        total = f"{50 + float(tax):.2f}"
+        sums = f"<P_13_5>50</P_13_5><P_14_5>{tax}</P_14_5><P_15>{total}</P_15>"
+        assert found(documents.document(sums=sums, body=row)) == codes
+
+
 def test_where_nothing_contradicts() -> None:
     margin = documents.marked(PMarzy="<P_PMarzy>1</P_PMarzy><P_PMarzy_3_1>1</P_PMarzy_3_1>")
     used = line("<P_11A>50.00</P_11A>", "", 2)

@@ -43,14 +43,18 @@ def _tax(view: FaView) -> Iterator[FieldError]:
     """P_14_x is the rate's share of P_13_x. A correction may mend the tax alone, so it is not looked at."""
     if view.kind.corrects:
         return
+    lines = (*view.lines, *(view.order.lines if view.order is not None else ()))
+    of_others = sorted({line.oss_rate for line in lines if line.oss_rate is not None})
     for item in view.rates:
-        if item.field not in TAXED or item.tax is None:
+        percents = of_others if item.field == OSS else [Decimal(word) for word in item.rates if item.field in TAXED]
+        if not percents or item.tax is None:
             continue
-        shares = [item.net * Decimal(word) / 100 for word in item.rates]
+        shares = [item.net * percent / 100 for percent in percents]
+        rate = item.label if item.field == OSS else f"{item.label}%"
         if not min(shares) - tolerance(view) <= item.tax <= max(shares) + tolerance(view):
             yield FieldError(
                 f"{FA}/P_14_{item.field}",
-                f"Podatek {amount(item.tax)} nie odpowiada stawce {item.label}% od {amount(item.net)}.",
+                f"Podatek {amount(item.tax)} nie odpowiada stawce {rate} od {amount(item.net)}.",
                 "tax-contradicts",
             )
 
