@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from agent.ports import Clock
 
 LOOK_SECONDS = 0.02
 """Between two looks whether the press is over."""
+ROWS_AT_ONCE = 10
+"""Rows of a report between two turns of the loop: half a millisecond."""
 LONGEST_SECONDS = 0.25
 """A press that prints takes less; one that waits for KSeF needs the store again only later."""
 
@@ -41,6 +44,15 @@ class Presses:
         give_up = self._clock.monotonic() + LONGEST_SECONDS
         while self._count and self._clock.monotonic() < give_up:
             await self._clock.sleep(LOOK_SECONDS)
+
+    async def let_in(self) -> None:
+        """Let the loop turn, which a press needs to begin at all, and wait for one that has: for what writes many rows.
+
+        A press that comes while a page of rows is written would wait for its end, and pass_by() before the next page
+        would be too late for it.
+        """
+        await asyncio.sleep(0)
+        await self.pass_by()
 
     def stand_back(self) -> None:
         """As pass_by(), for work in a thread beside the loop, which it blocks."""

@@ -14,10 +14,10 @@ from agent.domain.records import register
 from agent.domain.records.filed import InvoiceGroup, RegisteredInvoice
 from agent.domain.spreadsheets import RFC_4180, Dialect
 from agent.ports import Clock, Json, Store, Transaction
-from agent.services.presses import Presses
+from agent.services.presses import ROWS_AT_ONCE, Presses
 from agent.services.records.months import month_of
 
-PAGE = 200
+PAGE = 100
 
 
 class RegisterReports:
@@ -40,7 +40,9 @@ class RegisterReports:
         while True:
             await self._presses.pass_by()
             page, corrections = await self._store.read(partial(_page, days, last))
-            for row in register.rows_of_page(page, as_of=day, corrections=corrections):
+            for place, row in enumerate(register.rows_of_page(page, as_of=day, corrections=corrections)):
+                if place % ROWS_AT_ONCE == 0:
+                    await self._presses.let_in()
                 yield row
             if len(page) < PAGE:
                 return
