@@ -93,7 +93,7 @@ class Books:
             await self._presses.pass_by()
             page = await self._store.read(partial(read_page, after))
             for place, each in enumerate(page):
-                if place % ROWS_AT_ONCE == 0:
+                if place and place % ROWS_AT_ONCE == 0:
                     await self._presses.let_in()
                 yield each
             if len(page) < PAGE:

@@ -41,7 +41,7 @@ class RegisterReports:
             await self._presses.pass_by()
             page, corrections = await self._store.read(partial(_page, days, last))
             for place, row in enumerate(register.rows_of_page(page, as_of=day, corrections=corrections)):
-                if place % ROWS_AT_ONCE == 0:
+                if place and place % ROWS_AT_ONCE == 0:
                     await self._presses.let_in()
                 yield row
             if len(page) < PAGE:
