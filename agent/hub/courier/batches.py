@@ -18,7 +18,7 @@ from agent.hub.domain.records import HubInvoice, InvoiceFacts, OutcomeKind
 from agent.hub.domain.states import HubState
 from agent.hub.ports import HubStore, HubTransaction, Leadership
 from agent.ports import TOO_MANY, CallOutcome, Clock, KsefError, KsefGateway, Outgoing, SessionKind
-from agent.services.delivery.batch_trials import LARGEST, MOST_BYTES, SPLIT, BatchTrials, is_refused_whole
+from agent.services.delivery.batch_breaker import LARGEST, MOST_BYTES, SPLIT, BatchBreaker, is_refused_whole
 
 NOWHERE_YET = InvoiceFacts(session_ref="", invoice_ref="", attempted=True)
 """Of what is claimed: a crash before KSeF gave a session must not ask the session of an earlier attempt."""
@@ -45,13 +45,13 @@ class Batches:
         self._link = link
         self._verdicts = verdicts
         self._clock = clock
-        self._trials = BatchTrials(clock, link.batch_trouble)
+        self._breaker = BatchBreaker(clock, link.batch_trouble)
         self._largest: dict[bytes, int] = {}
         """By invoice, the largest batch it may be part of, after KSeF refused one as a whole."""
 
     def rest(self) -> bool:
         """Tell whether no batch is tried now: single sends may go on meanwhile."""
-        return self._trials.rest
+        return self._breaker.is_open
 
     def fits(self, invoice: HubInvoice) -> bool:
         """Whether it may go in a batch: a technical correction is for interactive sessions only."""
@@ -60,7 +60,7 @@ class Batches:
     @property
     def largest(self) -> int:
         """How many invoices a batch takes now."""
-        return min(self._trials.largest, self._gateway.largest_batch)
+        return min(self._breaker.largest, self._gateway.largest_batch)
 
     def chunks(self, invoices: Sequence[HubInvoice]) -> Iterator[list[HubInvoice]]:
         """Cut what waits into batches."""
@@ -100,7 +100,7 @@ class Batches:
         except KsefError as error:
             await self._failed(hashes, error, opened=bool(sessions))
             return False
-        self._trials.went()
+        self._breaker.went()
         self._link.taken()
         facts = InvoiceFacts(sent_at=self._clock.now())
         await self._move(hashes, HubState.SENDING, HubState.SENT, facts, tell=OutcomeKind.SENT, session=session)
@@ -178,7 +178,7 @@ class Batches:
             self._link.failed(error)
         if error.code != TOO_MANY and not of_batches:
             self._link.nothing_taken(error)
-        rest = self._trials.failed(error, of_batches=of_batches)
+        rest = self._breaker.failed(error, of_batches=of_batches)
         until = None if rest is None else self._clock.now() + timedelta(seconds=min(rest, LONGEST_REST))
         facts = InvoiceFacts(not_before=until, trouble=error.message)
         if error.outcome is CallOutcome.UNKNOWN:

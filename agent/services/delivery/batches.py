@@ -28,7 +28,7 @@ from agent.ports import (
     Unsent,
     Verdict,
 )
-from agent.services.delivery.batch_trials import LARGEST, MOST_BYTES, SPLIT, BatchTrials, is_refused_whole
+from agent.services.delivery.batch_breaker import LARGEST, MOST_BYTES, SPLIT, BatchBreaker, is_refused_whole
 from agent.services.delivery.records import DeliveryRecords, evidence_of
 from agent.services.delivery.sender import InvoiceSender
 from agent.services.delivery.verdicts import VerdictRecorder
@@ -65,13 +65,13 @@ class BatchSender:
         self._records = records
         self._verdicts = verdicts
         self._presses = presses
-        self._trials = BatchTrials(clock, connection.batch_trouble)
+        self._breaker = BatchBreaker(clock, connection.batch_trouble)
         self._largest: dict[str, int] = {}
         """By invoice, the largest batch it may be part of, after KSeF refused one as a whole."""
 
     def rest(self) -> bool:
         """Tell whether no batch is tried now: single sends may go on meanwhile."""
-        return self._trials.rest
+        return self._breaker.is_open
 
     def takes(self, record: Unsent) -> bool:
         """A technical correction is for interactive sessions only; a batch has one offline flag for all."""
@@ -116,7 +116,7 @@ class BatchSender:
 
     def _may_be_of(self, record: Unsent) -> int:
         """Return how large a batch may be that it goes in."""
-        return min(self._trials.largest, self._gateway.largest_batch, self._largest.get(record.id, LARGEST))
+        return min(self._breaker.largest, self._gateway.largest_batch, self._largest.get(record.id, LARGEST))
 
     async def _send(self, batch: Sequence[Unsent], read: Sequence[Outgoing]) -> bool:
         """Send many as one batch session; False where KSeF cannot be reached now.
@@ -143,7 +143,7 @@ class BatchSender:
         except KsefError as error:
             await self._failed(batch, error, opened=bool(opened))
             return False
-        self._trials.went()
+        self._breaker.went()
         self._connection.taken()
         self._records.waits.taken()
         change = InvoiceChange(session_ref=session, sent_at=self._clock_check.best())
@@ -205,7 +205,7 @@ class BatchSender:
             self._connection.failed(error)
         if error.code != TOO_MANY and not of_batches:
             self._connection.no_session(error)
-        rest = self._trials.failed(error, of_batches=of_batches)
+        rest = self._breaker.failed(error, of_batches=of_batches)
         to = InvoiceState.IN_DOUBT if error.outcome is CallOutcome.UNKNOWN else InvoiceState.ISSUED
         change = InvoiceChange()
         if rest is not None:

@@ -17,7 +17,7 @@ from agent.domain.lifecycle import InvoiceState
 from agent.ports import Clock, Store, Transaction, Unsent
 from agent.services.delivery.backlog_window import BacklogWindow
 from agent.services.delivery.backoff import Backoff
-from agent.services.delivery.batch_trials import LARGEST
+from agent.services.delivery.batch_breaker import LARGEST
 from agent.services.delivery.batches import SLICE, BatchSender
 from agent.services.delivery.dispatch import Dispatcher
 from agent.services.delivery.doubts import Doubts

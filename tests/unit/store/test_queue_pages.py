@@ -30,6 +30,7 @@ READ_WHOLE = {
     "queue_select": "its conditions follow",
     "invoice_select": "its conditions follow",
     "event_last": "one row, from the end",
+    "print_last_of_printers": "a hundred rows, from the end",
     "event_of_kind": "a report of an outage, which a person asks for",
 }
 """Queries that may go along a table that grows with every invoice, and why."""

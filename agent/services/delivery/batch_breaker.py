@@ -16,10 +16,10 @@ NOTHING_TAKEN = frozenset({405, 415, 420, 430, 435, 440, 445, 500, 21157, 21173,
 """Codes of a batch session of which KSeF took nothing: its status, or why it cannot be closed (agent.ksef.gateway)."""
 SINGLY_AFTER = 3
 """After so many batches in a row that failed, what waits goes singly, the most urgent first."""
-AWAY_SECONDS = 300.0
-"""So long no batch is tried then; the next one is small."""
-TRIAL = 25
-"""Invoices of a batch that finds out whether batches go again."""
+OPEN_SECONDS = 300.0
+"""So long no batch is tried then; the next one is a probe."""
+PROBE = 25
+"""Invoices of a batch that is a probe."""
 REST_SECONDS = 30.0
 """How long the invoices of a batch that could not be opened rest, where KSeF does not say."""
 
@@ -29,27 +29,27 @@ def is_refused_whole(error: KsefError) -> bool:
     return error.outcome is CallOutcome.REFUSED and error.code in NOTHING_TAKEN
 
 
-class BatchTrials:
-    """Batches that fail, or that KSeF's limit turns away, make way for single sends."""
+class BatchBreaker:
+    """A circuit breaker: batches that fail, or that KSeF's limit turns away, make way for single sends for a while."""
 
     def __init__(self, clock: Clock, trouble: BatchTrouble) -> None:
         """``trouble``: told of batches that make way, and of one that goes again."""
         self._clock = clock
         self._trouble = trouble
-        self._rests_until = 0.0
+        self._open_until = 0.0
         """By the monotonic clock."""
         self._failed_in_a_row = 0
         """For a reason that is neither a limit nor the line."""
 
     @property
-    def rest(self) -> bool:
+    def is_open(self) -> bool:
         """Whether no batch is tried now: single sends may go on meanwhile."""
-        return self._clock.monotonic() < self._rests_until
+        return self._clock.monotonic() < self._open_until
 
     @property
     def largest(self) -> int:
         """How many invoices the next one may hold, whatever KSeF allows."""
-        return LARGEST if self._failed_in_a_row < SINGLY_AFTER else TRIAL
+        return LARGEST if self._failed_in_a_row < SINGLY_AFTER else PROBE
 
     def went(self) -> None:
         """Note that KSeF took one."""
@@ -71,7 +71,7 @@ class BatchTrials:
         if not limit and self._failed_in_a_row < SINGLY_AFTER:
             return rest
         if not limit:
-            rest = max(rest, AWAY_SECONDS)
+            rest = max(rest, OPEN_SECONDS)
             self._trouble.failed(error)
-        self._rests_until = self._clock.monotonic() + rest
+        self._open_until = self._clock.monotonic() + rest
         return None

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from agent.ports import TOO_MANY, CallOutcome, KsefError
-from agent.services.delivery.batch_trials import (
-    AWAY_SECONDS,
+from agent.services.delivery.batch_breaker import (
     LARGEST,
+    OPEN_SECONDS,
+    PROBE,
     REST_SECONDS,
-    TRIAL,
-    BatchTrials,
+    BatchBreaker,
     is_refused_whole,
 )
 from agent.services.outages.sending_trouble import BatchTrouble
@@ -27,37 +27,37 @@ def trouble() -> BatchTrouble:
 
 async def test_after_three_failures_a_small_one_finds_out_whether_they_go(trouble: BatchTrouble) -> None:
     clock = FakeClock()
-    trials = BatchTrials(clock, trouble)
-    assert [trials.failed(STORAGE_AWAY, of_batches=True) for _ in range(2)] == [REST_SECONDS] * 2
-    assert (trials.rest, trials.largest) == (False, LARGEST)
+    breaker = BatchBreaker(clock, trouble)
+    assert [breaker.failed(STORAGE_AWAY, of_batches=True) for _ in range(2)] == [REST_SECONDS] * 2
+    assert (breaker.is_open, breaker.largest) == (False, LARGEST)
     assert trouble.since is None
-    assert trials.failed(STORAGE_AWAY, of_batches=True) is None
-    assert (trials.rest, trials.largest) == (True, TRIAL)
+    assert breaker.failed(STORAGE_AWAY, of_batches=True) is None
+    assert (breaker.is_open, breaker.largest) == (True, PROBE)
     assert trouble.words
-    await clock.advance(AWAY_SECONDS)
-    assert not trials.rest
-    trials.went()
-    assert trials.largest == LARGEST
+    await clock.advance(OPEN_SECONDS)
+    assert not breaker.is_open
+    breaker.went()
+    assert breaker.largest == LARGEST
     assert trouble.since is None
 
 
 def test_a_line_that_gave_no_session_says_nothing_of_batches(trouble: BatchTrouble) -> None:
-    trials = BatchTrials(FakeClock(), trouble)
-    assert [trials.failed(line_down(), of_batches=False) for _ in range(9)] == [REST_SECONDS] * 9
-    assert trials.largest == LARGEST
+    breaker = BatchBreaker(FakeClock(), trouble)
+    assert [breaker.failed(line_down(), of_batches=False) for _ in range(9)] == [REST_SECONDS] * 9
+    assert breaker.largest == LARGEST
     assert trouble.since is None
 
 
 async def test_a_limit_keeps_batches_back_and_no_invoice(trouble: BatchTrouble) -> None:
     clock = FakeClock()
-    trials = BatchTrials(clock, trouble)
+    breaker = BatchBreaker(clock, trouble)
     limit = KsefError("za dużo", outcome=CallOutcome.REFUSED, code=TOO_MANY, retry_after=900.0)
     for _ in range(9):
-        assert trials.failed(limit, of_batches=False) is None
-    assert (trials.rest, trials.largest) == (True, LARGEST)
+        assert breaker.failed(limit, of_batches=False) is None
+    assert (breaker.is_open, breaker.largest) == (True, LARGEST)
     assert trouble.since is None
     await clock.advance(900)
-    assert not trials.rest
+    assert not breaker.is_open
 
 
 def test_ksef_takes_nothing_of_a_batch_only_where_it_says_so() -> None:
