@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from agent.store import copies
 from agent.web.health import health_json
 from agent.web.metrics import render
 from tests.fakes import counter
+from tests.fakes.invoices import lead
 from tests.fakes.world import CASHIER, MANAGER, World, settings, world
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "schemas" / "api" / "health.schema.json").read_text())
@@ -192,6 +194,7 @@ async def test_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with world(tmp_path) as place:
         monkeypatch.setattr(Disk, "free", lambda _: 10 * 1024 * 1024)
         assert await look(place) == ["disk"]
+        assert " 10 MB" in place.health.report().problems[0].message
         monkeypatch.undo()
         assert await look(place) == []
         assert await told(place) == ["+disk", "-disk"]
@@ -528,3 +531,20 @@ async def test_of_a_long_outage_the_most_urgent_are_named_and_the_others_counted
         assert "overdue" not in await look(place)
         signs = await told(place)
         assert signs.count("+overdue") == signs.count("-overdue")
+
+
+@pytest.mark.parametrize(("state", "code"), [(InvoiceState.REJECTED, "rejected"), (InvoiceState.IN_DOUBT, "in-doubt")])
+async def test_of_many_with_one_fate_those_beside_the_named_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: InvoiceState, code: str
+) -> None:
+    monkeypatch.setattr(unsent, "NAMED", 2)
+    async with world(tmp_path) as place:
+        await place.lose_the_line()
+        for record in [await place.sell() for _ in range(5)]:
+            await place.store.write(partial(lead, invoice_id=record.id, to=state))
+        await look(place)
+        await place.clock.advance(6 * 3600)
+        await look(place)
+        said = [each.message for each in place.health.report().problems if each.code == code]
+        assert len(said) == 3
+        assert [each.rsplit(": ", 1)[1] for each in said if each.startswith("Dalsze faktury")] == ["3."]
