@@ -16,9 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain.errors import Conflict, NotFound
-from agent.domain.invoice import Mode
+from agent.domain.invoice import CorrectedBase, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.retention import ERASED, issued_before, limitation_ends, may_be_erased
+from agent.ports import ErasureCandidate
 from agent.services.presses import Presses
 from agent.services.records.evidence import Evidence
 from agent.settings.model import RetentionSettings, Settings
@@ -29,6 +30,7 @@ from agent.store.sqlite import DATABASE
 from tests.fakes import counter
 from tests.fakes.clock import FakeClock
 from tests.fakes.evidence_bundle import unzipped, verify_zip_files
+from tests.fakes.invoices import new_invoice
 from tests.fakes.tampering import tamper
 from tests.fakes.world import (
     BUYER_NIP,
@@ -209,6 +211,23 @@ async def test_a_correction_on_its_way_or_a_later_one_keeps_its_base(tmp_path: P
         assert len(related) == 2, "its correction counts too"
         late = [*[day for day, _ in related], date(2028, 3, 1)]
         assert not may_be_erased(late, date(2033, 1, 2), 5)
+
+
+async def test_what_is_corrected_while_its_archive_goes_is_kept_and_not_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoice_id, gateway = await sold_to_a_person(tmp_path)
+    async with till(tmp_path, OVER, gateway) as place:
+
+        async def corrected_meanwhile(each: ErasureCandidate) -> bool:
+            base = CorrectedBase("FV-1/1", SOLD.date(), None, each.id)
+            correction = new_invoice(f"kor-{each.seq}", None, base_id=each.id, bases=(base,), mode=Mode.OFFLINE24)
+            await place.store.write(lambda tx: tx.invoices.add(correction))
+            return True
+
+        monkeypatch.setattr(place.retention, "_without_archive", corrected_meanwhile)
+        assert (await place.retention.erase()).erased == 0
+        assert (await place.record(invoice_id)).buyer.name == PERSON
 
 
 async def test_by_a_clock_that_nobody_vouches_for_nothing_is_erased(tmp_path: Path) -> None:
