@@ -573,3 +573,14 @@ async def damage_randomly(path: Path, seed: int) -> None:
         await store.read(lambda transaction: transaction.facts.all())
         await store.write(partial(press, number=INVOICES + 1))
     await store.close()
+
+
+def test_a_database_without_tables_is_new_and_not_damaged(tmp_path: Path) -> None:
+    """The very first start was cut off before its first step."""
+    path = tmp_path / "agent.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE soon_gone (a)")
+        connection.execute("DROP TABLE soon_gone")
+    assert path.stat().st_size > 0
+    report = check(path)
+    assert (report.unfit, report.damaged, report.refusal) == ([], [], None)
