@@ -450,3 +450,20 @@ def test_another_buyer_or_other_goods_are_another_content_of_the_same_document()
     assert read_back() == read_back()
     assert read_back() != read_back(nip="7777777777")
     assert read_back() != read_back(name="Herbata")
+
+
+@pytest.mark.parametrize("number", [7, 8, 18, 26, 28, 29, 30, 47])
+def test_what_the_header_says_of_an_invoice_is_its_content(number: int) -> None:
+    assert exported(fields={number: Bare("77")})[1] != exported()[1]
+
+
+@pytest.mark.parametrize("number", [1, 3, 10, 11, 16, 17, 19, 22])
+def test_what_a_line_says_of_its_goods_is_content(number: int) -> None:
+    """Position, code, unit, quantity, price, discount, value and rate."""
+
+    def told(text: str) -> bytes:
+        data = epp(Paperwork([replace(COFFEE, fields={number: Bare(text)})]))
+        found = read_file(data)
+        return content_of(found, found.documents[0])
+
+    assert told("77") != told("78")
