@@ -153,3 +153,10 @@ def test_numbers_with_and_without_mnemonic() -> None:
     assert split_number("583/03").number == "583/03"
     assert split_number("FV 12/2026").number == "FV 12/2026"
     assert split_number("KFS  3/2026").kind == "KFS"
+
+
+def test_a_file_that_ends_after_a_label_is_told_by_the_line_that_it_lacks() -> None:
+    begun = epp(Paperwork([COFFEE])).decode("cp1250").split("[NAGLOWEK]")[0] + "[NAGLOWEK]\r\n"
+    with pytest.raises(BadInput) as caught:
+        read_file(begun.encode("cp1250"))
+    assert [each.pointer for each in caught.value.errors] == [str(begun.count("\n") + 1)]

@@ -131,6 +131,13 @@ def test_payments_one_by_one_and_what_is_left() -> None:
     assert "Zapłacono w całości:\nkarta 2026-11-20 10,34" in text_of(invoice(whole))
 
 
+def test_another_currency_than_zloty_is_named_in_its_own_line() -> None:
+    assert Pair("Waluta", "EUR") in invoice(documents.EVERYTHING).elements
+    assert not [
+        each for each in invoice(documents.document()).elements if isinstance(each, Pair) and each.left == "Waluta"
+    ]
+
+
 def test_one_exchange_rate_is_said_once() -> None:
     body = documents.ONE_LINE.replace("</P_12>", "</P_12><KursWaluty>4.25</KursWaluty>")
     sums = "<P_13_1>100</P_13_1><P_14_1>23</P_14_1><P_14_1W>97.75</P_14_1W><P_15>123</P_15>"
