@@ -9,7 +9,7 @@ import pytest
 
 from agent.domain.rejection import PERMISSION_CODES, UNCORRECTABLE
 from agent.ports import CallOutcome, KsefError
-from agent.services.delivery.batch_trials import is_refused_whole
+from agent.services.delivery.batch_breaker import is_refused_whole
 from agent.services.outages.connection import LOGIN_REFUSED
 from tests.fakes.world import world
 
