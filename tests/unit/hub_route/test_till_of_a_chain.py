@@ -378,11 +378,13 @@ def forget_everything(database: Path) -> None:
 async def test_a_hub_that_lost_its_data_is_handed_what_has_its_number_and_no_proof(tmp_path: Path, told: bool) -> None:
     async with till_of_a_chain(tmp_path, extra="\n[issue]\nbudget_seconds = 30.0\n") as it:
         agent = it.joined.agent
+        await it.joined.sandbox.plan("upo", "json_500")  # none comes before the data is gone
         await it.turn()
         record = await it.joined.sell()
         assert record.state is InvoiceState.ACCEPTED
         assert await agent.store.read(lambda tx: tx.invoices.upo(record.id)) is None
         forget_everything(tmp_path / "hub" / "hub.db")
+        await it.joined.sandbox.plan("upo", "none")
         await it.again.run()
         assert await it.hub.store.read(lambda tx: tx.invoices.find(record.sha256)) is None, "nobody has noticed yet"
         if told:
