@@ -216,7 +216,7 @@ def test_an_instant_outside_of_time_is_a_value_error(text: str) -> None:
 )
 def test_an_error_can_be_stored(body: bytes) -> None:
     (found,) = problems(Answer(400, body, {"content-type": "application/json"}))
-    assert str(found).encode().startswith((b"1 x?", b"400 x?"))
+    assert str(found).encode().startswith((b"1 x", b"400 x"))
 
 
 def test_text_can_be_stored() -> None:
