@@ -42,7 +42,6 @@ async def supervise(agent: Agent) -> None:
         scheduler = schedule.calendar_jobs(agent)
         loops |= schedule.loops(agent)
         loops["calendar"] = partial(schedule.follow_the_clock, agent, scheduler)
-        loops["warm-up"] = partial(settle, agent)
         async with running(loops, agent.shutdown, agent.clock, rest_seconds=REST_SECONDS):
             scheduler.start()
             agent.queue.wake()
@@ -80,6 +79,7 @@ async def run(settings: Settings, clock: Clock | None = None) -> int:
         let_commands_in(agent.tokens, settings)
         # before the loops, whose threads may load libraries, and the warm-up, which brings in what a press uses
         await asyncio.to_thread(give_back)
+        await settle(agent)
         async with listening(agent), watched(f"Kasa {settings.till}: gotowa", agent.clock, agent.heartbeats.silent):
             await supervise(agent)
         raise_defect(agent.shutdown)
