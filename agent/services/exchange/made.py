@@ -82,7 +82,7 @@ class ExchangeRequests:
         self._pending = pending
         self._documents = documents
 
-    async def issue(self, data: bytes, key: str, caller: Caller, *, own_printing: bool = False) -> list[Made]:
+    async def issue(self, data: bytes, key: str, caller: Caller, *, own_printing: bool) -> list[Made]:
         """Issue its documents and return how each stands; BadInput where the file cannot be read at all."""
         outcomes = await self._documents.issue(data, key, caller, own_printing=own_printing)
         return [await made_of(self._store, self._pending, outcome) for outcome in outcomes]

@@ -17,6 +17,7 @@ import pytest
 from agent.domain.errors import Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.outages.circuit_breaker import LinkState
 from agent.ports import (
     Accepted,
     CallOutcome,
@@ -401,6 +402,25 @@ async def test_one_list_settles_all_doubts_of_a_batch(tmp_path: Path) -> None:
         assert gateway.count("find_all") == 1
         assert await states(place) == set()
         assert len(gateway.ledger) == 30
+
+
+async def test_questions_about_doubts_tell_that_the_line_is_down(tmp_path: Path) -> None:
+    """Two that the line broke are enough: the third session is not asked, and a press waits for no KSeF."""
+    async with shop(tmp_path) as (place, gateway):
+        records = await backlog(place, 3)
+
+        async def crashed(tx: Transaction) -> None:
+            for record in records:
+                await tx.invoices.move(record.id, InvoiceState.SENDING, InvoiceChange(session_ref=f"SO-{record.id}"))
+
+        await place.store.write(crashed)
+        await place.queue.recover()
+        assert await states(place) == {InvoiceState.IN_DOUBT}
+        gateway.up = False
+        gateway.calls.clear()
+        await place.queue.pass_once()
+        assert gateway.calls == ["find_all", "find_all"]
+        assert place.connection.breaker.state is LinkState.OPEN
 
 
 async def batch_sent(place: World, count: int) -> list[InvoiceRecord]:

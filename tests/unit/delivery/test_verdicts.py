@@ -328,6 +328,19 @@ async def test_a_technical_correction_may_change_the_bytes_and_nothing_that_they
         assert (record.state, record.version, record.xml) == (InvoiceState.ISSUED, 2, reformatted)
 
 
+async def test_what_a_manager_sends_again_leaves_at_once(tmp_path: Path) -> None:
+    """It does not wait for the queue's next turn."""
+    async with shop(tmp_path) as (place, gateway):
+        rejected = await late_verdict(place, gateway, Rejected(450, "błąd"), buyer=CONSUMER)
+        running = asyncio.ensure_future(place.queue.run())
+        await place.clock.advance(1)
+        assert len(gateway.sent) == 1
+        await place.rejected.correct_technically(rejected.id, MANAGER)
+        await place.clock.advance(1)
+        running.cancel()
+        assert [sent.sha256 for sent in gateway.sent] == [rejected.sha256, (await place.record(rejected.id)).sha256]
+
+
 async def test_what_ksef_refused_before_it_was_handed_out_is_never_printed(tmp_path: Path) -> None:
     async with shop(tmp_path) as (place, gateway):
         record = await late_verdict(place, gateway, Rejected(450, "błąd"))

@@ -126,6 +126,24 @@ async def test_half_a_file_gets_a_minute_to_become_whole(tmp_path: Path) -> None
         assert document(answer_after)["problem"]["code"] == "not-json"
 
 
+async def test_the_minute_ends_with_its_last_second(tmp_path: Path) -> None:
+    async with shop(tmp_path) as here:
+        clock = here.place.clock
+        here.folder.drop("a.json", json.dumps(sale())[:80])
+        end = clock.monotonic() + watcher.PATIENCE_SECONDS
+        await here.watch.pass_once()
+        await clock.advance(watcher.PATIENCE_SECONDS - 10)
+        await here.passes(1)
+        assert here.folder.in_place(Place.INBOX) == ["a.json"]
+        await clock.advance(end - clock.monotonic())
+        clock.asleep.clear()
+        looking = asyncio.ensure_future(here.watch.pass_once())
+        await clock.asleep.wait()  # after a look at a file it rests
+        assert here.folder.in_place(Place.INBOX) == []
+        while not looking.done():
+            await clock.advance(0.2)
+
+
 async def _patiently(here: Shop, name: str, data: bytes | str) -> dict[str, Any]:
     here.folder.drop(name, data)
     await here.passes(2 + int(watcher.PATIENCE_SECONDS / 10), seconds=10.0)
@@ -514,6 +532,26 @@ async def test_it_comes_over_a_restart_and_a_folder_that_was_away(tmp_path: Path
         await here.passes(1)
         assert problems(here) == {}
         assert document(here.answer("a.json"))["invoice"]["ksef_number"]
+
+
+async def test_a_restart_writes_nothing_anew_that_the_answer_says_already(tmp_path: Path) -> None:
+    """Of two documents one has its number; the file is remembered for the other."""
+    folder = FakeFolder()
+    two = epp(Paperwork([COFFEE], number="FS 1/2026"), Paperwork([COFFEE], number="FS 2/2026"), info=SHOP)
+    async with shop(tmp_path, folder) as here:
+        await here.place.lose_the_line()
+        await here.take("a.epp", two)
+        await here.place.restore_the_line()
+        await here.place.sender.deliver((await invoices(here))[0].id)
+        written = len(folder.puts)
+        await here.passes(1)
+        assert len(folder.puts) > written
+        gateway, clock = here.place.gateway, here.place.clock
+    gateway.up = False
+    written = len(folder.puts)
+    async with world(tmp_path, given=folder_settings(tmp_path), clock=clock, gateway=gateway) as place:
+        await Shop(place, folder).passes(2)
+        assert len(folder.puts) == written
 
 
 # --- trouble ---------------------------------------------------------------------------------------------

@@ -119,6 +119,7 @@ def test_reads_parties_payment_and_terms(everything: FaView) -> None:
     assert everything.third_parties[2].role_description == "Obserwator"
     assert everything.authorised is not None
     assert everything.authorised.contacts[0].email == "k@k.pl"
+    assert [(each.email, each.phone) for each in everything.seller.contacts] == [("abc@abc.pl", "667444555")]
     assert everything.payment is not None
     assert [(part.form, part.other_form) for part in everything.payment.partials] == [("2", None), (None, "żetony")]
     assert everything.payment.due[0].description == "14 dni od dostawy"

@@ -17,10 +17,13 @@ import pytest
 from agent.domain.errors import Conflict
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.monitoring.alert import ActiveAlert, AlertCode, Severity
 from agent.ports import CallOutcome, KsefError, Outcome, Rejected
 from agent.services.monitoring import unsent
+from agent.services.monitoring.alerts import Alerting
 from agent.services.monitoring.disk import Disk
 from agent.services.monitoring.webhooks import ALERT_TYPES, Subscriber
+from agent.services.signals import Signal
 from agent.settings.model import Settings
 from agent.store import copies
 from agent.web.health import health_json
@@ -52,6 +55,24 @@ async def look(place: World, times: int = 3) -> list[str]:
     for code in codes:
         assert f'ksef_agent_problems{{code="{code}",' in page
     return codes
+
+
+async def test_in_the_journal_a_critical_alert_is_an_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """So that "journalctl -p err" shows it, and does not show the others."""
+    critical = ActiveAlert(AlertCode.DISK, "dysk jest pełny", Severity.CRITICAL)
+    warning = ActiveAlert(AlertCode.BACKUP_OLD, "kopia jest stara", Severity.WARNING)
+    async with world(tmp_path) as place:
+        with caplog.at_level("INFO", "agent.alerts"):
+            alerting = Alerting(place.store, place.clock, Signal())
+            await alerting.update(frozenset({critical, warning}))
+            await alerting.update(frozenset())
+    levels = [(record.levelname, record.getMessage().split(":")[0]) for record in caplog.records]
+    assert sorted(levels) == [
+        ("ERROR", "alert disk started"),
+        ("INFO", "alert backup-old ended"),
+        ("INFO", "alert disk ended"),
+        ("WARNING", "alert backup-old started"),
+    ]
 
 
 # --- each kind, from its cause to its end -----------------------------------------------------------

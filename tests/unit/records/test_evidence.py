@@ -338,6 +338,13 @@ def test_what_the_log_tells_otherwise_shows(
     assert sentence in problem
 
 
+def test_a_number_of_ksef_that_the_log_does_not_know_shows(files: dict[str, bytes]) -> None:
+    name = next(each for each in files if each.endswith("dane.json") and b'"mode": "offline24"' in files[each])
+    forged = json.dumps({**json.loads(files[name]), "ksef_number": "5265877635-20261124-0100A0AE0E14-06"}).encode()
+    problems = verify_zip_files(resummed({**files, name: forged}))
+    assert f"{name.rsplit('/', 1)[0]}: dziennik nie zna numeru KSeF tej faktury." in problems
+
+
 def test_a_forged_paper_shows_although_the_sums_fit(files: dict[str, bytes]) -> None:
     name = next(each for each in files if each.endswith("wydruk-1.bin"))
     (problem,) = verify_zip_files(resummed({**files, name: files[name] + b"!"}))
@@ -554,6 +561,8 @@ def test_reports_of_every_kind() -> None:
         "offline24": ["2", "3", "4"],
     }
     assert {report.kind: report.end for report in reports}["lacze"] == end
+    bases = {report.kind: report.basis for report in reports}
+    assert bases["awaria"] == "komunikat K/2026/FAI/01/START; ogłoszono 24.11.2026 11:00:00"
     assert not list(
         outage_reports(Timeline.of(heard), lambda: invoices, [], T0 - timedelta(days=9), T0 - timedelta(days=8))
     )

@@ -18,6 +18,7 @@ from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.evidence_files import OutageReport
 from agent.domain.records.outage_closing import ClosingReport, OutageSource, closing_report
 from agent.domain.records.outage_closing_paper import paper_of
+from agent.ports import Work
 from printers.preview.report import render_report
 from tests.fakes.clock import FakeClock, at
 from tests.fakes.world import MANAGER, World, press_until_answered, world
@@ -83,8 +84,11 @@ async def test_what_is_late_says_why(tmp_path: Path) -> None:
         assert "nieprzesłana" in told.why
         await place.restore_the_line()
         await place.catch_up()
-        (told,) = (await place.outages.closing(await only_outage(place))).late
+        report = await place.outages.closing(await only_outage(place))
+        (told,) = report.late
         assert (told.days_late, told.reached_on) == (2, date(2026, 11, 27))
+        header = "W KSeF (dni po terminie)"
+        assert " ".join(text_of(report).split()).count(header) == 1, "of the late ones, and of them only"
 
 
 async def test_a_rejected_one_is_named_with_ksefs_reason(tmp_path: Path) -> None:
@@ -135,6 +139,37 @@ async def sold_in_a_failure(place: World) -> InvoiceRecord:
     sold = await place.sell()
     assert sold.mode is Mode.FAILURE
     return sold
+
+
+async def test_an_end_that_two_learn_of_at_once_is_noted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn of the loop and a communiqué may meet: what the one has closed, the other leaves as it is."""
+    async with world(tmp_path, clock=FakeClock(at("2026-11-24 10:00"))) as place:
+        begin = place.clock.now()
+        sold = await sold_in_a_failure(place)
+        await place.catch_up()
+        reached = await place.record(sold.id)
+        assert (reached.state, reached.deadline_state) == (InvoiceState.ACCEPTED, "open")
+        before = await place.log(sold.id)
+        write = place.store.write
+
+        async def overtaken(work: Work[None]) -> None:
+            monkeypatch.setattr(place.store, "write", write)
+            await place.deadlines.follow()
+            await write(work)
+
+        async def later() -> None:
+            """The communiqué is stored; nobody has followed it yet."""
+
+        with monkeypatch.context() as until_stored:
+            until_stored.setattr(place.deadlines, "follow", later)
+            ended = {**announced("FAILURE_END", begin, place.clock.now()), "id": "K/2026/AWR/02"}
+            place.latarnia.messages = [*place.latarnia.messages, ended]
+            place.latarnia.status = {"status": "AVAILABLE"}
+            await place.announcements.poll()
+        monkeypatch.setattr(place.store, "write", overtaken)
+        await place.deadlines.follow()
+        assert (await place.record(sold.id)).deadline_state == "due"
+        assert (await place.log(sold.id))[len(before) :] == ["deadline"]
 
 
 async def test_the_mark_of_a_failure_is_told_only_of_its_own_invoices(tmp_path: Path) -> None:

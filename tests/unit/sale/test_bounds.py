@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from agent.domain.errors import BadInput
-from agent.domain.invoice import Buyer, SaleLine, VatRate
-from agent.domain.json_io.reader import Problems
-from agent.domain.sale.parse import check_rates, parse_sale
+from agent.domain.invoice import Buyer, Note, SaleLine, VatRate
+from agent.domain.json_io.reader import Fields, Problems
+from agent.domain.sale.parse import check_rates, parse_sale, read_sale
 from tests.unit.sale.sale_samples import (
     BREAD,
     CONSUMER,
@@ -133,6 +133,14 @@ def test_what_a_list_lacks_is_told_of_its_own_place(field: str, name: str) -> No
     first, second = lists[field]
     short = {key: value for key, value in second.items() if key != name}
     assert mistakes(**{field: [first, short]}) == {(f"/{field}/1/{name}", "required")}
+
+
+@pytest.mark.parametrize("half", [{"key": "a"}, {"value": "b"}], ids=["no value", "no key"])
+def test_half_a_note_is_none(half: dict[str, str]) -> None:
+    """What is checked after the reading may rely on it, though the sale is refused."""
+    fields = Fields.of(document(notes=[half, {"key": "c", "value": "d"}]), "", Problems())
+    assert fields is not None
+    assert read_sale(fields, today=TODAY).notes == (Note("c", "d"),)
 
 
 def line(rate: VatRate) -> SaleLine:

@@ -227,6 +227,7 @@ def test_what_is_supplied_here_needs_one(rate: str) -> None:
         ({"quantity": "١"}, "quantity", "not-a-number"),
         ({"quantity": ""}, "quantity", "not-a-number"),
         ({"quantity": "9" * 5000}, "quantity", "not-a-number"),
+        ({"unit_price": None}, "unit_price", "required"),
         ({"unit_price": "-0.01"}, "unit_price", "negative"),
         ({"unit_price": -1}, "unit_price", "negative"),
         ({"unit_price": "1000000000000"}, "unit_price", "amount-too-large"),
