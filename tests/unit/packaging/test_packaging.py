@@ -11,6 +11,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,14 @@ def test_the_hubs_package_holds_everything_of_its_units() -> None:
     assert placeholders == set(re.findall(r"@[A-Z_]+@", build))
     both = [(PACKAGING / name).read_text("utf-8") for name in ("build-deb", "build-deb-hub")]
     assert re.findall('PYTHONS=".*"', both[0])[0] == re.findall('PYTHONS=".*"', both[1])[0]
+
+
+@pytest.mark.parametrize("script", ["build-deb", "build-deb-hub"])
+def test_no_folder_that_python_made_beside_a_file_ends_the_build(script: str) -> None:
+    lines = re.findall(r"^install -D .*", (PACKAGING / script).read_text("utf-8"), re.MULTILINE)
+    patterns = [word.rpartition("/")[2] for line in lines for word in line.split() if "*" in word]
+    assert patterns
+    assert not [each for each in patterns if fnmatch("__pycache__", each)]
 
 
 @pytest.fixture
