@@ -37,6 +37,8 @@ PRESS_SHARE = 0.1
 BUDGET_SECONDS = 3.0
 DECIDED_AFTER = 60.0
 STEP = 1.0
+SETTLING_STEP = 10.0
+"""Seconds between two looks at what is open, once nobody presses any more."""
 
 
 class CountingGateway(LimitedGateway):
@@ -71,7 +73,8 @@ async def rush(world: HubWorld, minutes: int) -> tuple[list[HubInvoice], float]:
         numbers[till] += 1
         urgent = BUDGET_SECONDS if chance.random() < PRESS_SHARE else 0.0
         made.append(await world.offer(f"FV-{till}/{numbers[till]}", urgent=urgent))
-    await world.catch_up()
+    while await world.store.read(lambda tx: tx.fleet.open_counts()):
+        await world.clock.advance(SETTLING_STEP)
     return [await world.find(each) for each in made], world.clock.monotonic() - begun - minutes * 60
 
 
