@@ -62,11 +62,6 @@ def invoice_link(base_url: str, nip: str, issued_on: date, sha256: bytes) -> str
     return f"{_base(base_url)}/invoice/{_nip(nip)}/{issued_on:%d-%m-%Y}/{_hash(sha256)}"
 
 
-def names_document(link: str, sha256: bytes) -> bool:
-    """Whether a link, KOD I or KOD II, is about a file of that hash."""
-    return _hash(sha256) in link.split("/")
-
-
 def codes_name_document(codes: Iterable[str | None], sha256: bytes) -> bool:
     """Whether the codes that a document has (None: it has not that one) are all about it."""
     written = _hash(sha256)

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 
 HELD = 5_000
 """Hashes of the log that are in memory: those of invoices whose lines come one soon after the other."""
-ENTRIES_AT_ONCE = 1_000
 
 _TABLES = """
 PRAGMA journal_mode = OFF;

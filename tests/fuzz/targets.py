@@ -23,7 +23,7 @@ from agent.domain.identifiers import bare_nip, polish_nip_in, split_eu_vat, vali
 from agent.domain.json_io.body import parse_object
 from agent.domain.json_io.codec import PlainError, from_plain
 from agent.domain.json_io.encoding import to_utf_8
-from agent.domain.links import names_document
+from agent.domain.links import codes_name_document
 from agent.domain.outages import latarnia
 from agent.domain.records.upo import taken_offline
 from agent.domain.sale.parse import parse_sale
@@ -216,7 +216,7 @@ def targets() -> dict[str, Target]:
         "epp": Target(read_file, _exchange(), (BadInput,)),
         "looks-like-epp": Target(looks_like_exchange, _exchange()),
         "link": Target(
-            lambda data: names_document(data.decode("utf-8", "replace"), bytes(32)),
+            lambda data: codes_name_document([data.decode("utf-8", "replace")], bytes(32)),
             (b"https://qr.ksef.mf.gov.pl/invoice/9999999999/29-11-2026/" + b"A" * 43,),
         ),
         "identifiers": Target(_identifiers, (b"PL 526-587-76-35", b"DE123456789", b"5901234123457")),

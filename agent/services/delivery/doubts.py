@@ -44,9 +44,7 @@ class Doubts:
     async def resolve(self, record: InvoiceRecord) -> InvoiceRecord:
         """Look for an IN_DOUBT invoice in its session: what is there gets its verdict, what is not goes again."""
         if not record.session_ref:
-            return await self._records.move(
-                record.id, InvoiceState.ISSUED, EventKind.DOUBT_CLEARED, {"why": "no session"}
-            )
+            return await self._free(record, {"why": "no session"})
         found: tuple[str, Verdict] | None = None
         original: bytes | None = None
         try:
