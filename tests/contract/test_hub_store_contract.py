@@ -661,6 +661,8 @@ async def test_what_a_till_that_is_gone_had_read_and_nobody_closed_is_unread_aga
     for _ in range(2):
         await store.write(lambda tx: tx.outcomes.reopen(till.id))
         assert await numbers(store, till) == ["FV-1/3"]
+    await store.write(partial(read, till, cursor))
+    assert await numbers(store, till) == ["FV-1/3"], "its question that was open meanwhile reads nothing"
 
 
 async def to_state(sha256: bytes, state: HubState, tx: HubTransaction) -> None:

@@ -42,8 +42,9 @@ DELETE FROM unread_refusals WHERE sha256 = :sha256 RETURNING sha256
 
 -- refusals_reopen --
 -- What KSeF refused of a till that is gone, and nobody closed: it looks after nothing any more, read or not.
+-- Behind all it was told: a question of it that is still open reads none of them.
 INSERT INTO unread_refusals (sha256, till_id, seq, at)
-SELECT sha256, till_id, 1, :at FROM invoices
+SELECT sha256, till_id, (SELECT outcome_seq + 1 FROM tills WHERE id = :till_id), :at FROM invoices
 WHERE till_id = :till_id AND state = 'rejected' AND offline AND closed_at IS NULL AND NOT EXISTS (
     SELECT 1 FROM invoices AS later
     WHERE later.number = invoices.number AND later.nip || '' = invoices.nip AND later.corrects = invoices.sha256
