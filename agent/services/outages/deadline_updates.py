@@ -19,7 +19,7 @@ from agent.domain.outages.modes import ModeDecision, without_total_failure
 from agent.ports import Exempt, Json, Store, Transaction, Unsent
 from agent.services.outages.known_timeline import KnownTimeline
 from agent.services.outages.mode_change import change_mode
-from agent.services.outages.outside_ksef import still_told
+from agent.services.outages.outside_ksef import CorrectionOutside, noticed
 from agent.services.pages import pages
 
 PAGE = 200
@@ -43,10 +43,16 @@ class DeadlineUpdater:
         self._now = now
         self.retracted: tuple[Exempt, ...] = ()
         """What is exempt by a total failure that Latarnia took back, and no manager has called false; by follow()."""
-        self.corrections_outside: tuple[str, ...] = ()
-        """Numbers of corrections that belong into KSeF and are exempt, while people are told of them; by follow()."""
+        self._outside: tuple[CorrectionOutside, ...] = ()
+        """Corrections that belong into KSeF and are exempt; by follow()."""
         self.revocable: Outage | None = None
         """The newest total failure that is over and that a manager's word would change something about; by follow()."""
+
+    @property
+    def corrections_outside(self) -> tuple[str, ...]:
+        """Numbers of corrections that belong into KSeF and are exempt, while people are told of them."""
+        now = self._now()
+        return tuple(each.number for each in self._outside if now < each.told_until)
 
     async def follow(self) -> None:
         """Bring everything in line with the timeline, in slices."""
@@ -64,8 +70,8 @@ class DeadlineUpdater:
             await self._store.write(partial(self._close, closed[start : start + SLICE]))
         exempt = await self._store.read(lambda tx: tx.invoices.exempt())
         self._look_at(exempt)
-        if any(each.corrects_in_ksef for each in exempt):
-            self.corrections_outside = await self._store.write(partial(still_told, exempt, self._now()))
+        outside = [each for each in exempt if each.corrects_in_ksef]
+        self._outside = await self._store.write(partial(noticed, outside, self._now())) if outside else ()
 
     async def exempt_if_over(self) -> None:
         """Exempt what was issued in a total failure that came to its foreseen end, which no fact tells."""

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from agent.domain.values import dataclass
 from agent.ports import Exempt, Transaction
 
 LOG = logging.getLogger("agent.outages")
@@ -18,19 +19,24 @@ NOTICED = "corrections-outside-ksef"
 TOLD = timedelta(days=14)
 
 
-async def still_told(exempt: Sequence[Exempt], now: datetime, tx: Transaction) -> tuple[str, ...]:
-    """Note those that are new, and return the numbers of all that are still told."""
-    found = [each for each in exempt if each.corrects_in_ksef]
-    if not found:
-        return ()
+@dataclass(frozen=True, slots=True)
+class CorrectionOutside:
+    """One of them, and until when people are told of it."""
+
+    number: str
+    told_until: datetime
+
+
+async def noticed(found: Sequence[Exempt], now: datetime, tx: Transaction) -> tuple[CorrectionOutside, ...]:
+    """Note those that are new, and return all with the end of being told."""
     kept = await tx.key_values.get(NOTICED)
-    noticed = dict(kept) if isinstance(kept, dict) else {}
-    new = [each for each in found if each.id not in noticed]
+    known = dict(kept) if isinstance(kept, dict) else {}
+    new = [each for each in found if each.id not in known]
     if new:
-        await tx.key_values.put(NOTICED, {**noticed, **{each.id: now.isoformat() for each in new}})
+        known |= {each.id: now.isoformat() for each in new}
+        await tx.key_values.put(NOTICED, known)
         LOG.warning(
             "corrections of invoices in KSeF were issued outside it by an older version and never sent: %s",
             ", ".join(each.number for each in new),
         )
-    since = {each.id: datetime.fromisoformat(str(noticed.get(each.id, now.isoformat()))) for each in found}
-    return tuple(each.number for each in found if now - since[each.id] < TOLD)
+    return tuple(CorrectionOutside(each.number, datetime.fromisoformat(str(known[each.id])) + TOLD) for each in found)

@@ -643,6 +643,16 @@ async def test_an_invoice_in_ksef_is_corrected_after_the_total_failure(tmp_path:
         assert await in_ledger(place) == [base.number, correction.number]
 
 
+async def corrected_by_an_older_version(
+    place: World, base: InvoiceRecord, monkeypatch: pytest.MonkeyPatch
+) -> InvoiceRecord:
+    """Issue, in a total failure, a correction of what is in KSeF: today it would wait for the end."""
+    with monkeypatch.context() as older:
+        older.setattr(IssuePlan, "in_total_failure", lambda plan: plan)
+        older.setattr(issuing_documents, "_refuse_to_correct", lambda _: None)
+        return (await correct(place, base, returned(1, "1"))).invoices[0].record
+
+
 async def test_what_an_older_version_issued_outside_ksef_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -650,10 +660,7 @@ async def test_what_an_older_version_issued_outside_ksef_is_told(
     async with world(tmp_path) as place:
         base, other = await sell(place), await sell(place)
         await total_failure_begins(place)
-        with monkeypatch.context() as older:
-            older.setattr(IssuePlan, "in_total_failure", lambda plan: plan)
-            older.setattr(issuing_documents, "_refuse_to_correct", lambda _: None)
-            outside = (await correct(place, base, returned(1, "1"))).invoices[0].record
+        outside = await corrected_by_an_older_version(place, base, monkeypatch)
         assert (outside.mode, outside.ksef_number) == (Mode.TOTAL_FAILURE, None)
         await correct(place, other, returned(1, "1"))  # held, as today
         await total_failure_ends(place)
@@ -666,7 +673,24 @@ async def test_what_an_older_version_issued_outside_ksef_is_told(
             assert outside.number in told.message
         assert caplog.text.count(f"never sent: {outside.number}") == 1
         await place.clock.advance(timedelta(days=15).total_seconds())
-        await place.deadlines.follow()
+        await place.problems.refresh()
+        assert "correction-outside-ksef" not in {each.code for each in place.health.report().problems}
+
+
+async def test_what_an_older_version_issued_outside_ksef_is_no_longer_told_once_it_goes_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The only one: the total failure was none, and the correction is owed to KSeF like any other."""
+    async with world(tmp_path) as place:
+        base = await sell(place)
+        await place.declarations.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+        outside = await corrected_by_an_older_version(place, base, monkeypatch)
+        await place.clock.advance(3600)
+        await place.declarations.withdraw("koniec", MANAGER)
+        await place.problems.refresh()
+        assert "correction-outside-ksef" in {each.code for each in place.health.report().problems}
+        await place.declarations.withdraw("Pomyłka", MANAGER, false_alarm=True)
+        assert (await place.record(outside.id)).state is InvoiceState.ISSUED
         await place.problems.refresh()
         assert "correction-outside-ksef" not in {each.code for each in place.health.report().problems}
 
