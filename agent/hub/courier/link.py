@@ -50,7 +50,7 @@ class Link:
 
     def in_session(self, session_ref: str) -> None:
         """Note the session to send in."""
-        self._sending_trouble.in_session(session_ref)
+        self._sending_trouble.in_session(session_ref, way="ksef")
 
     def nothing_taken(self, error: KsefError) -> None:
         """Note that signing in, opening a session or sending failed for a reason of no invoice."""

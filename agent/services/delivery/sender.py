@@ -104,8 +104,6 @@ class InvoiceSender:
         """By invoice that was just sent: when KSeF said that it has it, on the monotonic clock."""
         self._closed_ways = Backoff(clock, TROUBLE_STEPS)
         """Ways that gave no session, though the line is there: signing in is refused, say."""
-        self._sessions: dict[str, str] = {}
-        """The newest session by way."""
         self._in_vain = 0
         """Presses that waited for their number in vain since KSeF last decided."""
         self._busy: dict[str, asyncio.Event] = {}
@@ -192,10 +190,8 @@ class InvoiceSender:
             self._connection.no_session(error)
             self._close_way(way, error)
             raise
-        if session.reference != self._sessions.get(way):  # one that was open before says nothing of signing in now
-            self._sessions[way] = session.reference
+        if self._connection.signed_in(session.reference, way):
             self._closed_ways.forget(way)
-        self._connection.signed_in(session.reference)
         self._upos.sending_in(session.reference)
         return session
 

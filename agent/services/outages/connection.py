@@ -115,10 +115,10 @@ class Connection:
         if counts:
             self._set_breaker(self.breaker.on_failure(self._clock.now()))
 
-    def signed_in(self, session_ref: str) -> None:
-        """Note the session to send in."""
+    def signed_in(self, session_ref: str, way: str) -> bool:
+        """Note the session to send in, and tell whether it is a new one: it was signed in to just now."""
         self.last.signed_in = True
-        self.sending_trouble.in_session(session_ref)
+        return self.sending_trouble.in_session(session_ref, way=way)
 
     def no_session(self, error: KsefError) -> None:
         """Note why there is no session to send in; only a refusal of the credentials tells anything about them."""

@@ -53,7 +53,8 @@ class SendingTrouble:
         """The newest failure had no usable answer."""
         self._probe_answered = False
         """The newest probe was answered."""
-        self._session_ref = ""
+        self._sessions: dict[str, str] = {}
+        """The newest session by way: a till of a chain has two."""
 
     def failed(self, error: KsefError) -> None:
         """Note that signing in, opening a session or sending failed for a reason of no invoice."""
@@ -67,11 +68,16 @@ class SendingTrouble:
         """Note that KSeF took an invoice or a batch."""
         self.since = None
 
-    def in_session(self, session_ref: str) -> None:
-        """Note the session to send in. One that was open before says nothing of what KSeF would do now."""
-        if session_ref != self._session_ref:
-            self._session_ref = session_ref
-            self.since = None
+    def in_session(self, session_ref: str, way: str) -> bool:
+        """Note the session to send in, and tell whether it is new.
+
+        One that was open before says nothing of what KSeF would do now.
+        """
+        if session_ref == self._sessions.get(way):
+            return False
+        self._sessions[way] = session_ref
+        self.since = None
+        return True
 
     def probed(self, *, answered: bool) -> None:
         """Note how a probe ended."""

@@ -43,6 +43,20 @@ class NoSessions(FakeGateway):
         return await super().session(invoice)
 
 
+class TwoWays(FakeGateway):
+    """What is ``late`` goes another way than the rest, in a session of its own, as at a till of a chain."""
+
+    late: frozenset[str] = frozenset()
+
+    async def session(self, invoice: Outgoing | None = None) -> SessionRef:
+        session = await super().session(invoice)
+        own = invoice is not None and invoice.invoice_id in self.late
+        return replace(session, reference="SO-own") if own else session
+
+    def way_of(self, invoice_id: str) -> str:
+        return "own" if invoice_id in self.late else "hub"
+
+
 class Killed(BaseException):
     """The process ends here."""
 
@@ -141,6 +155,16 @@ async def test_a_session_that_was_open_before_proves_nothing(tmp_path: Path) -> 
         await work(place, 2 * 3600, step=30)
         await place.problems.refresh()
         assert "ksef-sign-in-failing" in codes(place)
+
+
+async def test_sessions_of_two_ways_that_take_turns_prove_nothing_either(tmp_path: Path) -> None:
+    gateway = TwoWays(clock := FakeClock())
+    async with world(tmp_path, clock=clock, gateway=gateway) as place:
+        gateway.send_plan.extend([NO_TOKEN] * 1000)
+        first = await press_until_answered(place, "a")
+        await press_until_answered(place, "b")
+        gateway.late = frozenset({first.id})
+        assert await told_within(place, hours=2)
 
 
 @pytest.mark.parametrize("trouble", [FORBIDDEN, PROTECTION], ids=["refused", "page of the protection"])
