@@ -192,6 +192,7 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
             heartbeat=_heartbeat(settings, clock, services.clock_check.best, stack),
         )
         agent.certificates.file_problems = upkeep.file_problems
+        agent.judge.tokens_problem = agent.tokens.problem
         if chain is not None:
             await chain.identify(store)
         await agent.recover()

@@ -35,7 +35,8 @@ from agent.ksef.certificate_checks import Remark
 from agent.ksef.credentials import locate, read_secret
 from agent.ksef.crypto import OfflineSigner
 from agent.ports import Clock, FolderAway, KsefError
-from agent.services.tokens import COMMANDS_FILE, FILE_NAME, LEAST_LETTERS
+from agent.services.manager_pins import ManagerPins
+from agent.services.tokens import COMMANDS_FILE, COMMANDS_NAME, FILE_NAME, LEAST_LETTERS, Tokens
 from agent.settings.explain import explain as explanations
 from agent.settings.layers import Layers, read_layers
 from agent.settings.load import find_config, settings_of
@@ -153,6 +154,7 @@ async def _check(settings: Settings, offline: bool) -> list[Finding]:
     checks: list[tuple[str, Callable[[Settings, Clock], Awaitable[str]]]] = [
         ("katalog danych", _data_dir),
         ("prawa plików", _rights),
+        ("kody dostępu", _callers),
         ("SQLite", _sqlite),
         ("schemat FA(3)", _schema),
         ("certyfikat Offline", _offline_certificate),
@@ -224,6 +226,16 @@ async def _rights(settings: Settings, _: Clock) -> str:
     if found:
         raise AgentError("; ".join(dict.fromkeys(found)) + ".")
     return "tajne pliki czyta tylko program"
+
+
+async def _callers(settings: Settings, clock: Clock) -> str:
+    """Look whether the running agent can tell whose a token and a PIN is."""
+    tokens = Tokens.in_directory(settings.data_dir)
+    if (problem := tokens.problem()) is not None:
+        raise AgentError(problem)
+    ManagerPins(settings.data_dir, clock).names()
+    given = sum(each.name != COMMANDS_NAME for each in tokens.list())
+    return f"nadane: {given}" if given else "jeszcze ich nie ma; nadaje je ksef-agent token add"
 
 
 async def _clock(settings: Settings, clock: Clock, *, stored: bool) -> str:

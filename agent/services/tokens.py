@@ -22,6 +22,7 @@ from agent.domain.callers import Caller, Role
 from agent.domain.errors import Conflict, NotFound, Unavailable
 from agent.domain.values import dataclass
 from agent.system.durable_files import write_as_folder_owner
+from agent.system.os_errors import polish_reason
 
 FILE_NAME: Final = "tokens.json"
 COMMANDS_FILE: Final = "commands-token"
@@ -96,6 +97,21 @@ class Tokens:
                 code="tokens-unreadable",
             ) from error
         return self._entries
+
+    def problem(self) -> str | None:
+        """Say for technicians why nobody is let in, and what helps; None where the file is sound, or not there yet."""
+        if self._is_current():
+            return None
+        try:
+            self.list()
+        except Unavailable as error:
+            cause = error.__cause__
+            why = polish_reason(cause) if isinstance(cause, OSError) else "jest uszkodzony"
+            return (
+                f"Listy kodów dostępu nie da się odczytać ({self._path}: {why}); kasa nie przyjmuje żadnych żądań. "
+                "Napraw uprawnienia pliku albo przenieś go gdzie indziej i nadaj kody od nowa: ksef-agent token add."
+            )
+        return None
 
     def add(self, name: str, role: Role) -> str:
         """Make a token and return it; it is kept nowhere. Conflict where the name is taken."""

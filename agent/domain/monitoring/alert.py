@@ -55,6 +55,7 @@ class AlertCode(StrEnum):
     BATCHES_FAILING = "ksef-batches-failing"
     UPO_MISSING = "upo-missing"
     DATABASE = "database"
+    TOKENS = "tokens-unreadable"
     DROP_FOLDER = "drop-folder"
     HUB = "hub"
     BACKUP_FAILED = "backup-failed"

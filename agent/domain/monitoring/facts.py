@@ -96,6 +96,8 @@ class AlertFacts:
     """Why batches fail, one after the other, and since when."""
     database_problem: str | None = None
     """Polish: what the daily look at the whole file found."""
+    tokens_problem: str | None = None
+    """Polish: why nobody's token is known."""
     backups: BackupFacts | None = None
     hub_problem: tuple[str, bool] | None = None
     """What is wrong between this till and its hub, and whether that is critical."""

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from agent import __version__
 from agent.domain.calendar import local_date
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.monitoring.alert import AlertCode
 from agent.domain.values import dataclass
 from agent.ports import Copies, PrinterStatus
 from agent.services.heartbeats import Heartbeats
@@ -164,9 +165,13 @@ class HealthReporter:
         return self._shutdown.defect is None and not self._heartbeats.silent()
 
     def _takes_presses(self, disk_free: int) -> bool:
-        """Tell whether a press would be taken now: not while the service ends, without room, with a wrong clock."""
+        """Tell whether a press would be taken now: not while the service ends, without room, with a wrong clock, where
+        nobody's token is known.
+        """
         clock_dates = self._clock_check.verdict().problem is None
-        return clock_dates and not self._shutdown.begun and disk_free >= LEAST_FREE and self._lives()
+        knows_callers = all(problem.code != AlertCode.TOKENS for problem in self._problems.open)
+        room = disk_free >= LEAST_FREE
+        return clock_dates and knows_callers and room and not self._shutdown.begun and self._lives()
 
 
 def _status(problems: tuple[Problem, ...]) -> str:

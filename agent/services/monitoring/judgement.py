@@ -88,6 +88,8 @@ class AlertJudge:
         """Id, number and whether KSeF has it as online, of each invoice whose paper says the opposite."""
         self.without_upo: tuple[str, ...] = ()
         """Numbers of the first invoices whose UPO is late."""
+        self.tokens_problem: Callable[[], str | None] = lambda: None
+        """Why nobody's token is known, in Polish; no I/O but a look at their file."""
         self.hub_problem: Callable[[], tuple[str, bool] | None] = lambda: None
         """What is wrong between this till and the hub of its chain, in Polish, and whether it is critical."""
         self.folder_problems: Callable[[], Mapping[str, tuple[str, bool]] | None] = dict
@@ -163,6 +165,7 @@ class AlertJudge:
             clock_problem=clock if clock.problem is not None else None,
             disk_free_mb=self._disk.free() // MEGABYTE,
             database_problem=self._store_checks.problem,
+            tokens_problem=self.tokens_problem(),
             backups=self._store_checks.backups(),
             printers={status.name: status.problem for status in self._printers.now()},
             undelivered={

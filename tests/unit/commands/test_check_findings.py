@@ -13,6 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from agent.command_line import cli
+from agent.domain.callers import Role
+from agent.services.manager_pins import PINS_FILE
+from agent.services.tokens import FILE_NAME, Tokens
 from agent.settings.model import PrinterSettings
 from agent.store.lock import DataLock
 from agent.system.permissions import writable_for_us
@@ -21,10 +24,30 @@ from printers.diagnosis import cause, one_device
 SELLER = 'data_dir = "data"\n[seller]\nnip = "5260250274"\nname = "Sklep"\n[seller.address]\nline1 = "ul. Prosta 1"\n'
 
 
-def ports(config: Path) -> tuple[bool, str]:
+def finding(config: Path, name: str) -> tuple[bool, str]:
     done = CliRunner().invoke(cli, ["check", "--offline", "--json", "--config", str(config)])
-    (found,) = [each for each in json.loads(done.stdout) if each["name"] == "porty"]
+    (found,) = [each for each in json.loads(done.stdout) if each["name"] == name]
     return found["ok"], found["message"]
+
+
+def ports(config: Path) -> tuple[bool, str]:
+    return finding(config, "porty")
+
+
+def test_damaged_lists_of_tokens_and_pins_are_found(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    config = tmp_path / "config.toml"
+    config.write_text(SELLER, "utf-8")
+    assert finding(config, "kody dostępu") == (True, "jeszcze ich nie ma; nadaje je ksef-agent token add")
+    Tokens.in_directory(data).add("kasa 1", Role.CASHIER)
+    assert finding(config, "kody dostępu") == (True, "nadane: 1")
+    for name in (FILE_NAME, PINS_FILE):
+        (data / name).write_text("[{")
+        ok, message = finding(config, "kody dostępu")
+        assert not ok
+        assert name in message
+        (data / name).unlink()
 
 
 def test_a_port_of_another_program_is_found_and_the_own_agents_is_not(tmp_path: Path) -> None:

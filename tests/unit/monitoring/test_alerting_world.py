@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from agent.domain.callers import Role
 from agent.domain.errors import Conflict
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
@@ -24,6 +25,7 @@ from agent.services.monitoring.alerts import Alerting
 from agent.services.monitoring.disk import Disk
 from agent.services.monitoring.webhooks import ALERT_TYPES, Subscriber
 from agent.services.signals import Signal
+from agent.services.tokens import FILE_NAME, Tokens
 from agent.settings.model import Settings
 from agent.store import copies
 from agent.web.health import health_json
@@ -76,6 +78,28 @@ async def test_in_the_journal_a_critical_alert_is_an_error(tmp_path: Path, caplo
 
 
 # --- each kind, from its cause to its end -----------------------------------------------------------
+
+
+async def test_a_damaged_list_of_tokens(tmp_path: Path) -> None:
+    """Nobody is let in: no press is taken, though the till is well else."""
+    async with world(tmp_path) as place:
+        tokens = Tokens.in_directory(tmp_path)
+        place.judge.tokens_problem = tokens.problem
+        assert await look(place) == [], "there is none yet"
+        tokens.add("kasa 1", Role.CASHIER)
+        assert await look(place) == []
+        list_of_tokens = tmp_path / FILE_NAME
+        good = list_of_tokens.read_bytes()
+        list_of_tokens.write_text("[{")
+        assert await look(place) == ["tokens-unreadable"]
+        (problem,) = place.health.report().problems
+        assert problem.severity == "critical"
+        assert str(list_of_tokens) in problem.message
+        assert not place.health.report().ready
+        list_of_tokens.write_bytes(good)
+        assert await look(place) == []
+        assert place.health.report().ready
+        assert await told(place) == ["+tokens-unreadable", "-tokens-unreadable"]
 
 
 async def test_latarnia_silent_for_long(tmp_path: Path) -> None:

@@ -72,6 +72,12 @@ def test_a_service_without_tokens_sends_and_alarms_all_the_same(
     assert line.getMessage().startswith("commands get no token: ")
 
 
+async def test_a_service_without_tokens_says_so(tmp_path: Path) -> None:
+    async with agent_with_sandbox(tmp_path) as place:
+        (place.agent.settings.data_dir / FILE_NAME).write_text("[{")
+        assert "tokens-unreadable" in await place.problems()
+
+
 async def test_any_other_death_stops_the_agent() -> None:
     agent = Supervised()
     defect = ValueError("defect")

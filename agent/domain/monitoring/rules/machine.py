@@ -32,6 +32,8 @@ def machine_alerts(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
         yield ActiveAlert(AlertCode.DISK, text, Severity.CRITICAL)
     if facts.database_problem is not None:
         yield ActiveAlert(AlertCode.DATABASE, facts.database_problem, Severity.CRITICAL)
+    if facts.tokens_problem is not None:
+        yield ActiveAlert(AlertCode.TOKENS, facts.tokens_problem, Severity.CRITICAL)
     if facts.backups is not None:
         yield from _of_backups(facts.backups, facts.at, policy)
     if facts.hub_problem is not None:
