@@ -36,6 +36,7 @@ from datetime import date
 from decimal import Decimal
 
 from agent.domain import fiscal_receipt, simplified, vat
+from agent.domain.characters import is_word
 from agent.domain.fa3.code_lists import CURRENCIES
 from agent.domain.identifiers import valid_gtin
 from agent.domain.invoice import (
@@ -259,7 +260,7 @@ def _exemption(fields: Fields, lines: list[SaleLine | None]) -> tuple[str | None
     else:
         text = fields.text("exemption", maximum=256)
     exempt = [index for index, line in enumerate(lines) if line is not None and line.vat is VatRate.EXEMPT]
-    names_nothing = text is not None and not any(letter.isalpha() for letter in text)
+    names_nothing = text is not None and not is_word(text)
     if exempt and (names_nothing or not fields.says("exemption")):
         fields.note(
             "exemption",

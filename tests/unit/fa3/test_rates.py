@@ -135,10 +135,20 @@ def test_a_simplified_invoice_names_the_basis_of_its_lines() -> None:
     assert mistakes(xml) == {("exemption-missing", "/Faktura/Fa/Adnotacje/Zwolnienie/P_19")}
 
 
-def test_the_basis_can_be_read() -> None:
-    nothing = documents.marked(Zwolnienie="<P_19>1</P_19><P_19A>\u00a0</P_19A>")
-    xml = documents.document(annotations=nothing, sums="<P_13_7>100</P_13_7><P_15>100</P_15>", body=priced("100", "zw"))
-    assert mistakes(xml) == {("exemption-missing", "/Faktura/Fa/Adnotacje/Zwolnienie/P_19")}
+def exempt_by(basis: str) -> bytes:
+    named = documents.marked(Zwolnienie=f"<P_19>1</P_19><P_19A>{basis}</P_19A>")
+    return documents.document(annotations=named, sums="<P_13_7>100</P_13_7><P_15>100</P_15>", body=priced("100", "zw"))
+
+
+@pytest.mark.parametrize("basis", ["43.1.19", "art. 113"])
+def test_a_basis_is_what_can_be_read(basis: str) -> None:
+    """Of sales the same is asked (test_sale.py)."""
+    assert check(exempt_by(basis)).number
+
+
+@pytest.mark.parametrize("nothing", ["\u00a0", "–"])
+def test_what_nobody_can_read_is_no_basis(nothing: str) -> None:
+    assert mistakes(exempt_by(nothing)) == {("exemption-missing", "/Faktura/Fa/Adnotacje/Zwolnienie/P_19")}
 
 
 def test_reverse_charge_beside_taxed_sales_alone() -> None:

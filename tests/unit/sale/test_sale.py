@@ -177,11 +177,18 @@ def test_a_document_of_another_shape(value: object) -> None:
         (one_line(vat="zw") | {"exemption": "\u200b"}, "/exemption", "exemption-missing"),
         (one_line(vat="zw") | {"exemption": "–"}, "/exemption", "exemption-missing"),
         (one_line(vat="zw") | {"exemption": {"other": ""}}, "/exemption/other", "required"),
+        (one_line(vat="zw") | {"exemption": {"act": "–"}}, "/exemption", "exemption-missing"),
         (one_line(vat="zw") | {"exemption": {"act": "a", "other": "b"}}, "/exemption", "not-allowed"),
     ],
 )
 def test_mistakes_of_a_sale(changes: dict[str, object], pointer: str, code: str) -> None:
     assert mistakes(**changes)[pointer] == code
+
+
+@pytest.mark.parametrize("basis", ["43.1.19", "art. 113"])
+def test_a_basis_is_what_can_be_read(basis: str) -> None:
+    """Of ready documents the same is asked (test_rates.py)."""
+    assert parse(**one_line(vat="zw"), exemption=basis).exemption == basis
 
 
 @pytest.mark.parametrize("rates", [["np I"], ["np II"], ["np I", "np II"]])
