@@ -33,6 +33,7 @@ from agent.domain.lifecycle import HeldState, InvoiceState
 from agent.domain.rejection import abandoned
 from agent.domain.values import dataclass
 from agent.ports import Clock, HeldCorrection, Json, Store, Transaction
+from agent.services.corrections.money_back import pending_sentence
 from agent.services.corrections.slip_log import due, of_slip, trouble
 from agent.services.paper.interrupted import PAPER_DUE
 from agent.services.signals import Signal
@@ -313,7 +314,8 @@ async def _hand_over(tx: Transaction, held: HeldCorrection, correction: Correcti
     base = await tx.invoices.get(held.base_id)
     if base.state is InvoiceState.REJECTED:
         return f"KSeF odrzucił fakturę {base.number} – zawołaj kierownika. Korekta czeka na jej korektę techniczną."
-    sentence = (await _look(held, tx)).correction.waiting_sentence
+    money = pending_sentence(correction, base.payments)
+    sentence = f"{money} {(await _look(held, tx)).correction.waiting_sentence}".lstrip()
     events = await tx.events.of_invoice(held.base_id)
     slip = of_slip(events, held.id)
     if not slip and due(events, held.id) is False:

@@ -18,9 +18,9 @@ from agent.domain.rejection_words import in_words
 from agent.domain.sale.issue_time import late_hint
 from agent.domain.values import dataclass
 from agent.ports import PrintJob, Transaction
+from agent.services.corrections.money_back import money_sentence
 from agent.services.paper import own_printing
 from agent.services.paper.outcomes import Noted
-from agent.services.queries.money_back import money_sentence
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from tests.fakes.world import BUYER_NIP, CASHIER, MANAGER, World, sale, world
 
 T = TypeVar("T")
 FULL = {"kind": "full_return"}
+SETTLED = "Nie zwracaj pieniędzy: rozlicza je nowa faktura."
 
 
 def returned(line: int, quantity: str) -> dict[str, Any]:
@@ -315,7 +316,7 @@ async def test_an_outage_holds_the_correction_tells_so_and_prints_a_slip(tmp_pat
         assert answer.invoices == ()
         assert answer.held is not None
         assert answer.held.hand_over == (
-            "Wydaj klientowi potwierdzenie przyjęcia korekty. "
+            "Wydaj klientowi potwierdzenie przyjęcia korekty. Zwróć 61,50 zł. "
             f"Faktura {base.number} nie ma jeszcze numeru KSeF. Korekta jest przyjęta i zostanie wystawiona, "
             "gdy numer nadejdzie; nie trzeba jej powtarzać."
         )
@@ -342,18 +343,19 @@ async def test_the_slip_of_a_held_return_counts_the_deposits(tmp_path: Path) -> 
         assert (answer.held.gross, answer.held.due) == (Decimal("-61.50"), Decimal("-66.50"))
         slip = " ".join(place.ports.renderer.text("paragon", place.printer.papers[-1]).split())
         assert "Razem do zwrotu 66,50 PLN" in slip
+        assert " Zwróć 66,50 zł gotówką. " in answer.held.hand_over
 
 
 @pytest.mark.parametrize(
-    ("document", "gross", "due"),
+    ("document", "gross", "due", "told"),
     [
-        ({"kind": "buyer", "buyer": right_buyer()}, "-135.60", "0.00"),
-        ({"kind": "exchange", "price": "40.00"}, "-61.50", "-21.50"),
-        ({"kind": "exchange", "price": "80.00"}, "-61.50", "0.00"),
+        ({"kind": "buyer", "buyer": right_buyer()}, "-135.60", "0.00", SETTLED),
+        ({"kind": "exchange", "price": "40.00"}, "-61.50", "-21.50", "Zwróć 21,50 zł."),
+        ({"kind": "exchange", "price": "80.00"}, "-61.50", "0.00", SETTLED),
     ],
 )
 async def test_what_a_new_invoice_settles_does_not_change_hands(
-    tmp_path: Path, document: dict[str, Any], gross: str, due: str
+    tmp_path: Path, document: dict[str, Any], gross: str, due: str, told: str
 ) -> None:
     if document["kind"] == "exchange":
         taken = {"name": "Herbata", "quantity": "1", "unit_price": document["price"], "vat": "23"}
@@ -363,6 +365,7 @@ async def test_what_a_new_invoice_settles_does_not_change_hands(
         held = (await correct(place, await sell(place), document)).held
         assert held is not None
         assert (held.gross, held.due) == (Decimal(gross), Decimal(due))
+        assert held.hand_over.startswith(f"Wydaj klientowi potwierdzenie przyjęcia korekty. {told} Faktura ")
 
 
 async def test_a_slip_that_did_not_print_is_told(tmp_path: Path) -> None:
@@ -373,7 +376,7 @@ async def test_a_slip_that_did_not_print_is_told(tmp_path: Path) -> None:
         answer = await correct(place, base, FULL)
         assert answer.held is not None
         assert answer.held.hand_over.startswith(
-            "Nie wydrukowano potwierdzenia dla klienta. Skończył się papier. Faktura"
+            "Nie wydrukowano potwierdzenia dla klienta. Skończył się papier. Zwróć 135,60 zł. Faktura"
         )
 
 
@@ -451,7 +454,7 @@ async def test_nobody_is_told_to_hand_over_a_slip_that_nobody_waited_for(tmp_pat
         assert pressed.held_id is not None
         await place.recover()
         told = (await place.pending.one(pressed.held_id)).hand_over
-        assert told.startswith(f"Faktura {base.number} nie ma jeszcze numeru KSeF.")
+        assert told.startswith(f"Zwróć 135,60 zł. Faktura {base.number} nie ma jeszcze numeru KSeF.")
         await place.slip.reprint(pressed.held_id, CASHIER)
         told = (await place.pending.one(pressed.held_id)).hand_over
         assert told.startswith("Wydaj klientowi potwierdzenie przyjęcia korekty.")
