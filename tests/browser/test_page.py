@@ -573,6 +573,7 @@ async def test_held_correction_its_slip_again_and_its_end(counter: Counter) -> N
     await page.check("[name=correction-kind][value=full_return]", force=True)
     await page.click("#correct-submit")
     await expect(page.locator(".answer-kind")).to_have_text("Korekta czeka")
+    assert await counter.headline() == "Wydaj klientowi potwierdzenie przyjęcia korekty. Zwróć 171,37 zł gotówką."
     papers = len(place.printer.papers)
     async with page.expect_response("**/v1/corrections/*/reprint"):
         await page.click("#reprint")
