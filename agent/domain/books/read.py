@@ -6,7 +6,7 @@ from datetime import date
 
 from agent.domain.books.entry import Amount, BookEntry, BookPart, PaymentTerms, Received
 from agent.domain.books.sums import FIELDS, NOT_IN_JPK, WDT, PlnSum, amounts, in_shares, pln_sums
-from agent.domain.books.tax_points import Share, sold_on, tax_points, wdt_day
+from agent.domain.books.tax_points import Share, tax_points, wdt_day
 from agent.domain.fa3.view import RATE_FIELDS
 from agent.domain.fa3.view_types import FaView, LineView, Margin
 from agent.domain.invoice import InvoiceSummary
@@ -72,7 +72,7 @@ def _sold_on(view: FaView, share: Share) -> date | None:
     if view.kind.corrects:
         day = view.sold_on or view.issued_on
     elif view.to_receipt or view.annotations.cash_accounting:
-        day = max((line.sold_on for line in share.lines if line.sold_on is not None), default=sold_on(view))
+        day = max((line.sold_on for line in share.lines if line.sold_on is not None), default=view.day_of_sale)
     return None if day == view.issued_on else day
 
 

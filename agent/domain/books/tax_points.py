@@ -76,9 +76,9 @@ def tax_points(view: FaView) -> Points:
     if view.annotations.cash_accounting:
         paid_on = None if view.payment is None else view.payment.paid_on
         notes = (CASH_ACCOUNTING,) if paid_on is None else ()
-        return Points((Share(paid_on or sold_on(view), view.lines),), notes=notes)
-    shares = _by_month((line.sold_on or sold_on(view), line) for line in view.lines)
-    return Points(shares or (Share(sold_on(view), ()),))
+        return Points((Share(paid_on or view.day_of_sale, view.lines),), notes=notes)
+    shares = _by_month((line.sold_on or view.day_of_sale, line) for line in view.lines)
+    return Points(shares or (Share(view.day_of_sale, ()),))
 
 
 def wdt_day(sold: date, issued_on: date) -> date:
@@ -88,13 +88,6 @@ def wdt_day(sold: date, issued_on: date) -> date:
     except OverflowError:
         next_month = date.max
     return max(sold, min(issued_on, next_month))
-
-
-def sold_on(view: FaView) -> date:
-    """Return the day of the sale that holds for the document as a whole."""
-    if view.sold_on is not None:
-        return view.sold_on
-    return view.issued_on if view.period is None else view.period[1]
 
 
 def _by_month(dated: Iterable[tuple[date, LineView]]) -> tuple[Share, ...]:
@@ -115,7 +108,7 @@ def _of_advance(view: FaView) -> Points:
         known = months.get(month, Share(part.paid_on, lines, Decimal(0)))
         months[month] = Share(max(known.day, part.paid_on), lines, known.weight + part.amount)
     if not sum(share.weight for share in months.values()):
-        return Points((Share(sold_on(view), lines),))
+        return Points((Share(view.day_of_sale, lines),))
     return Points(tuple(share for _, share in sorted(months.items())), by_weight=True)
 
 

@@ -495,6 +495,18 @@ class FaView(Heading):
     """SystemInfo."""
 
     @property
+    def all_lines(self) -> tuple[LineView, ...]:
+        """What is sold and what an advance was paid for, in this order."""
+        return self.lines if self.order is None else (*self.lines, *self.order.lines)
+
+    @property
+    def day_of_sale(self) -> date:
+        """The day that holds for what names none of its own: P_6, the last day of OkresFa, else P_1."""
+        if self.sold_on is not None:
+            return self.sold_on
+        return self.issued_on if self.period is None else self.period[1]
+
+    @property
     def changes_hands(self) -> Decimal:
         """What the customer pays, below zero what he gets: DoZaplaty or DoRozliczenia where one is given, else P_15.
 

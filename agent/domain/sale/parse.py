@@ -38,6 +38,7 @@ from decimal import Decimal
 from agent.domain import fiscal_receipt, simplified, vat
 from agent.domain.characters import is_word
 from agent.domain.fa3.code_lists import CURRENCIES
+from agent.domain.fa3.reverse_charge import UNTIL
 from agent.domain.identifiers import valid_gtin
 from agent.domain.invoice import (
     SUPPLIED_ABROAD,
@@ -76,8 +77,8 @@ GOODS_ONLY = ("XI", VatRate.NOT_SUBJECT_II)
 """Northern Ireland is in the Union for goods: its firms are no buyers of art. 100 ust. 1 pkt 4 (services, np II)."""
 _PAST_RATE = "ta stawka już nie obowiązuje; może być tylko na korekcie dawnej faktury i w gotowym FA(3)."
 _REVERSE_CHARGE = (
-    "odwrotnego obciążenia w sprzedaży krajowej przy kasie już nie ma; wyjątki z art. 145e ustawy o VAT wyślij jako "
-    "gotowy FA(3)."
+    "odwrotnego obciążenia w sprzedaży krajowej przy kasie już nie ma; wyjątki z art. 145e ustawy o VAT (sprzedaż do "
+    f"{UNTIL:%d.%m.%Y}) wyślij jako gotowy FA(3)."
 )
 _LIMIT = Decimal(10) ** MAX_INTEGER_DIGITS
 _EXEMPTION_WORDS = {

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from agent.domain.event_kinds import EventKind
 from agent.domain.fa3.elements import receipt_named
+from agent.domain.fa3.reverse_charge import ended_hint
 from agent.domain.fa3.view import read
 from agent.domain.fa3.view_types import FaView, Kind
 from agent.domain.fiscal_receipt import invoiced_by_receipt
@@ -165,14 +166,14 @@ def _hints(record: InvoiceSummary) -> str:
     view = read(record.xml)
     if view.kind.corrects:
         return ""
-    return f"{nothing}{_keep_receipt(view)}{_second_invoice(record, view)}{_late(record, view)}"
+    return f"{nothing}{_keep_receipt(view)}{_second_invoice(record, view)}{_late(record, view)}{_rate_ended(view)}"
 
 
 _NOTHING_SOLD = (
     " Faktura jest na 0,00, a fakturę wystawia się do sprzedaży za zapłatą (art. 106b ust. 1, art. 2 pkt 22). Powiedz "
     "kierownikowi."
 )
-_HINTING = (b"FP>", b"P_6>", b"P_6A>", b"P_6_Do>")
+_HINTING = (b"FP>", b"P_6>", b"P_6A>", b"P_6_Do>", b">oo<")
 """Only what has one of these is read."""
 
 
@@ -184,6 +185,11 @@ def _late(record: InvoiceRecord, view: FaView) -> str:
         return ""
     to_consumer = record.buyer.kind is BuyerKind.NONE
     hint = late_hint(sold_on, record.issued_on, to_consumer=to_consumer)
+    return "" if hint is None else f" {hint}"
+
+
+def _rate_ended(view: FaView) -> str:
+    hint = ended_hint(view)
     return "" if hint is None else f" {hint}"
 
 

@@ -221,6 +221,30 @@ async def test_a_ready_document_that_is_late_by_its_lines_or_its_period(
         assert ("art. 106i ust. 1" in answer.invoices[0].hand_over) is told
 
 
+@pytest.mark.parametrize(
+    ("dates", "line", "told"),
+    [
+        ("", "", False),
+        ("<P_6>2026-12-31</P_6>", "", False),
+        ("<P_6>2027-01-02</P_6>", "", True),
+        ("", "<P_6A>2027-01-02</P_6A>", True),
+        ("<OkresFa><P_6_Od>2026-12-01</P_6_Od><P_6_Do>2027-01-31</P_6_Do></OkresFa>", "", True),
+    ],
+)
+async def test_a_domestic_reverse_charge_after_its_end_is_told(
+    tmp_path: Path, dates: str, line: str, told: bool
+) -> None:
+    """Art. 145e ends with 2026; it was put off before, so a ready document is not refused."""
+    seller = documents.SELLER.replace("9999999999", SELLER.nip)
+    body = documents.ONE_LINE.replace("<P_7>", f"{line}<P_7>").replace("<P_12>23", "<P_12>oo")
+    sums = "<P_13_10>123</P_13_10><P_15>123</P_15>"
+    reversed_charge = documents.marked(P_18="1")
+    async with world(tmp_path) as place:
+        xml = documents.document(seller=seller, dates=dates, sums=sums, annotations=reversed_charge, body=body)
+        answer = await counter.ready(place, xml, "oo", CASHIER)
+        assert ("art. 145e" in answer.invoices[0].hand_over) is told
+
+
 # --- the fiscal receipt -----------------------------------------------------------------------------------
 
 KEEP = "Zatrzymaj paragon klienta i zachowaj go z fakturą"

@@ -11,11 +11,10 @@ from datetime import timedelta
 from agent.domain.amounts import amount
 from agent.domain.characters import is_visible
 from agent.domain.errors import FieldError
-from agent.domain.fa3.contradictions.places import EXEMPT, FA, MARGIN, field_in
+from agent.domain.fa3.contradictions.places import EXEMPT, FA, LINES, MARGIN, field_in
 from agent.domain.fa3.view_types import FaView, Kind, LineView
 from agent.domain.invoice import BuyerKind
 
-_LINES = f"{FA}/FaWiersz"
 _BUYER = "/Faktura/Podmiot2/DaneIdentyfikacyjne"
 _EARLY = timedelta(days=60)
 """Art. 106i ust. 7."""
@@ -39,19 +38,19 @@ def contradictions(view: FaView) -> Iterator[FieldError]:
 def _lines(view: FaView) -> Iterator[FieldError]:
     """What was sold, how much of it and at what price (art. 106e ust. 1 pkt 7-9)."""
     if view.kind in {Kind.VAT, Kind.ROZ} and not view.lines and not view.attachment:
-        yield FieldError(_LINES, "Faktura nie ma żadnej pozycji (art. 106e ust. 1 pkt 7).", "line-incomplete")
+        yield FieldError(LINES, "Faktura nie ma żadnej pozycji (art. 106e ust. 1 pkt 7).", "line-incomplete")
     for position, line in enumerate(view.lines, start=1):
         if not line.name or not is_visible(line.name):
             yield FieldError(
-                f"{_LINES}[{position}]/P_7", f"Pozycja {line.number} nie ma nazwy (P_7).", "line-incomplete"
+                f"{LINES}[{position}]/P_7", f"Pozycja {line.number} nie ma nazwy (P_7).", "line-incomplete"
             )
         whole = view.kind in {Kind.VAT, Kind.ROZ} and _measured(view, line)
         if whole and _unmeasured(line):
             sentence = f"Pozycja {line.number} nie ma ani ilości, ani ceny (art. 106e ust. 1 pkt 8 i 9)."
-            yield FieldError(f"{_LINES}[{position}]/P_8B", sentence, "line-incomplete")
+            yield FieldError(f"{LINES}[{position}]/P_8B", sentence, "line-incomplete")
         elif whole and line.net is None and line.gross is None:
             sentence = f"Pozycja {line.number} nie ma wartości (P_11 albo P_11A; art. 106e ust. 1 pkt 11)."
-            yield FieldError(f"{_LINES}[{position}]/P_11", sentence, "line-incomplete")
+            yield FieldError(f"{LINES}[{position}]/P_11", sentence, "line-incomplete")
 
 
 def _measured(view: FaView, line: LineView) -> bool:
@@ -74,7 +73,7 @@ def _too_early(view: FaView) -> Iterator[FieldError]:
     """Nothing is invoiced more than 60 days ahead (art. 106i ust. 7), but for a period that is named (ust. 8)."""
     if view.period is not None:
         return
-    lines = ((f"{_LINES}[{place}]/P_6A", line.sold_on) for place, line in enumerate(view.lines, start=1))
+    lines = ((f"{LINES}[{place}]/P_6A", line.sold_on) for place, line in enumerate(view.lines, start=1))
     for pointer, day in ((f"{FA}/P_6", view.sold_on), *lines):
         if day is not None and day > view.issued_on + _EARLY:
             sentence = (

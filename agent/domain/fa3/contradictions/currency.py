@@ -66,7 +66,7 @@ def _exchange_rates(view: FaView, item: RateView) -> list[Decimal]:
     """Return the rates that may have been used: of the lines of that rate of tax, else of any line or advance."""
     if view.currency == "PLN":
         return [Decimal(1)]
-    lines = (*view.lines, *(view.order.lines if view.order is not None else ()))
+    lines = view.all_lines
     own = [line.exchange_rate for line in lines if line.exchange_rate is not None and field_of(line) == item.field]
     others = [line.exchange_rate for line in lines if line.exchange_rate is not None]
     parts = [part.exchange_rate for part in view.advance_parts if part.exchange_rate is not None]

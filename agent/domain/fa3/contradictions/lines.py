@@ -12,13 +12,19 @@ from decimal import Decimal
 
 from agent.domain.amounts import amount, plain
 from agent.domain.errors import FieldError
-from agent.domain.fa3.contradictions.places import FA, FIELD_OF_RATE, MARGIN, field_in, says_amounts, tolerance
+from agent.domain.fa3.contradictions.places import (
+    FA,
+    FIELD_OF_RATE,
+    MARGIN,
+    field_in,
+    lists_of_lines,
+    says_amounts,
+    tolerance,
+)
 from agent.domain.fa3.view_types import FaView, Kind, LineView, RateView
 from agent.domain.vat import CENT, PERCENT
 
 _PERCENT = dict.fromkeys(FIELD_OF_RATE, Decimal(0)) | {rate.value: Decimal(share) for rate, share in PERCENT.items()}
-_LINES = f"{FA}/FaWiersz"
-_ORDER = f"{FA}/Zamowienie/ZamowienieWiersz"
 
 
 def contradictions(view: FaView) -> Iterator[FieldError]:
@@ -27,7 +33,7 @@ def contradictions(view: FaView) -> Iterator[FieldError]:
         yield from _rates(view)
     if view.kind.corrects:
         return
-    for place, lines in ((_LINES, view.lines), (_ORDER, view.order.lines if view.order is not None else ())):
+    for place, lines in lists_of_lines(view):
         yield from _numbers(place, lines)
         for position, line in enumerate(lines, start=1):
             yield from _value(f"{place}[{position}]", line)

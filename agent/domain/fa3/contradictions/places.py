@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from agent.domain.fa3.view import RATE_FIELDS
@@ -9,6 +10,8 @@ from agent.domain.fa3.view_types import FaView, LineView
 from agent.domain.vat import CENT
 
 FA = "/Faktura/Fa"
+LINES = f"{FA}/FaWiersz"
+_ORDER_LINES = f"{FA}/Zamowienie/ZamowienieWiersz"
 TAXED = frozenset({"1", "2", "3", "4"})
 PREDECESSOR = "3"
 """Podmiot3/Rola: the seller's legal predecessor, whose invoices the seller may correct and settle."""
@@ -20,6 +23,11 @@ FIELD_OF_RATE = {rate: field for field, rates in RATE_FIELDS.items() for rate in
 def tolerance(view: FaView) -> Decimal:
     """Return how far a sum may be off: a cent for every line and rate."""
     return CENT * max(1, len(view.lines) + len(view.rates))
+
+
+def lists_of_lines(view: FaView) -> tuple[tuple[str, Sequence[LineView]], ...]:
+    """Return the lines of the invoice and those of its order, each list with its place."""
+    return (LINES, view.lines), (_ORDER_LINES, () if view.order is None else view.order.lines)
 
 
 def field_of(line: LineView) -> str | None:
@@ -34,10 +42,10 @@ def field_in(view: FaView, line: LineView) -> str | None:
 
     None where they name neither, or both (art. 106e ust. 2-3, ust. 4 pkt 3).
     """
+    if line.rate is not None or line.oss_rate is not None:
+        return field_of(line)
     stated = {item.field for item in view.rates} & {EXEMPT, MARGIN}
-    if line.rate is None and line.oss_rate is None and len(stated) == 1:
-        return next(iter(stated))
-    return field_of(line)
+    return next(iter(stated)) if len(stated) == 1 else None
 
 
 def says_amounts(line: LineView) -> bool:
@@ -47,8 +55,8 @@ def says_amounts(line: LineView) -> bool:
 
 def fields_of(view: FaView) -> set[str]:
     """Return the x of every P_13_x that a document has, by its sums and by its lines."""
-    lines = (*view.lines, *(view.order.lines if view.order is not None else ()))
-    return {item.field for item in view.rates} | {field for line in lines if (field := field_of(line)) is not None}
+    of_lines = {field_of(line) for line in view.all_lines}
+    return {item.field for item in view.rates} | {field for field in of_lines if field is not None}
 
 
 def due(view: FaView) -> Decimal:

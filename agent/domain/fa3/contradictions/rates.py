@@ -7,7 +7,15 @@ from datetime import date
 from decimal import Decimal
 
 from agent.domain.errors import FieldError
-from agent.domain.fa3.contradictions.places import FA, field_in, field_of, says_amounts, tolerance
+from agent.domain.fa3.contradictions.places import (
+    FA,
+    LINES,
+    field_in,
+    field_of,
+    lists_of_lines,
+    says_amounts,
+    tolerance,
+)
 from agent.domain.fa3.view_types import FaView, Kind, LineView
 from agent.domain.invoice import VatRate
 from agent.domain.vat import PERCENT
@@ -15,7 +23,6 @@ from agent.domain.vat import PERCENT
 PAST = {VatRate.R22: VatRate.R23, VatRate.R7: VatRate.R8, VatRate.R3: VatRate.R4}
 """Rate -> the one that stands in its place (art. 146ef; of taxis art. 114)."""
 PAST_SINCE = date(2011, 1, 1)
-_LINES = (f"{FA}/FaWiersz", f"{FA}/Zamowienie/ZamowienieWiersz")
 
 
 def contradictions(view: FaView) -> Iterator[FieldError]:
@@ -29,27 +36,22 @@ def contradictions(view: FaView) -> Iterator[FieldError]:
 
 
 def _past(view: FaView) -> Iterator[FieldError]:
-    for place, lines in zip(_LINES, (view.lines, view.order.lines if view.order is not None else ()), strict=True):
+    for place, lines in lists_of_lines(view):
         for position, line in enumerate(lines, start=1):
-            if line.rate in PAST and (line.sold_on or _sold_on(view)) >= PAST_SINCE:
+            if line.rate in PAST and (line.sold_on or view.day_of_sale) >= PAST_SINCE:
                 yield _error(f"{place}[{position}]/P_12", line.rate)
 
 
 def _past_sums(view: FaView) -> Iterator[FieldError]:
     """Where no line tells the rate, the tax does, as far as it is certain."""
-    lines = (*view.lines, *(view.order.lines if view.order is not None else ()))
-    known = {field_of(line) for line in lines}
+    known = {field_of(line) for line in view.all_lines}
     for item in view.rates:
         rate = item.rates[0] if len(item.rates) == 1 else None
-        if rate not in PAST or item.field in known or item.tax is None or _sold_on(view) < PAST_SINCE:
+        if rate not in PAST or item.field in known or item.tax is None or view.day_of_sale < PAST_SINCE:
             continue
         today = item.net * Decimal(PERCENT[PAST[VatRate(rate)]]) / 100
         if abs(today - item.tax) > tolerance(view):
             yield _error(f"{FA}/P_14_{item.field}", rate)
-
-
-def _sold_on(view: FaView) -> date:
-    return view.sold_on or (view.period[1] if view.period is not None else view.issued_on)
 
 
 def _error(pointer: str, rate: str) -> FieldError:
@@ -64,7 +66,7 @@ def _missing(view: FaView) -> Iterator[FieldError]:
     for position, line in enumerate(view.lines, start=1):
         if _unrated(view, line):
             sentence = f"Pozycja {line.number} nie ma stawki podatku (P_12; art. 106e ust. 1 pkt 12)."
-            yield FieldError(f"{_LINES[0]}[{position}]/P_12", sentence, "rate-missing")
+            yield FieldError(f"{LINES}[{position}]/P_12", sentence, "rate-missing")
 
 
 def _unrated(view: FaView, line: LineView) -> bool:

@@ -43,8 +43,7 @@ def _tax(view: FaView) -> Iterator[FieldError]:
     """P_14_x is the rate's share of P_13_x. A correction may mend the tax alone, so it is not looked at."""
     if view.kind.corrects:
         return
-    lines = (*view.lines, *(view.order.lines if view.order is not None else ()))
-    of_others = sorted({line.oss_rate for line in lines if line.oss_rate is not None})
+    of_others = sorted({line.oss_rate for line in view.all_lines if line.oss_rate is not None})
     for item in view.rates:
         percents = of_others if item.field == OSS else [Decimal(word) for word in item.rates if item.field in TAXED]
         if not percents or item.tax is None:

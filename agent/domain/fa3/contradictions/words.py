@@ -76,7 +76,7 @@ def _split_payment(view: FaView) -> Iterator[FieldError]:
     """
     if view.annotations.split_payment or view.kind.corrects or view.buyer.as_buyer().kind is BuyerKind.NONE:
         return
-    lines = (*view.lines, *(view.order.lines if view.order is not None else ()))
+    lines = view.all_lines
     rates = [line.exchange_rate for line in lines if line.exchange_rate is not None]
     rate = Decimal(1) if view.currency == "PLN" else min(rates, default=Decimal(0))
     if view.gross * rate > LIMIT_PLN and any(line.annex_15 and line.rate in _TAXED_RATES for line in lines):
