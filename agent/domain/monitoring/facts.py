@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from datetime import date, datetime, timedelta
 
@@ -15,7 +15,12 @@ from agent.domain.values import dataclass
 UPO_LATE = timedelta(days=1)
 """So long after its number an invoice may be without UPO before people hear of it."""
 NAMED = 5
-"""Invoices that one message names; the rest are counted."""
+"""Invoices that one message names; the rest are counted, or said to be there."""
+
+
+def first_named(numbers: Sequence[str]) -> str:
+    """Return the first few of many, as a sentence names them."""
+    return ", ".join(numbers[:NAMED]) + (" i dalsze" if len(numbers) > NAMED else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from agent.domain.calendar import local_time
 from agent.domain.monitoring.alert import AlertCode
-from agent.domain.monitoring.facts import NAMED
+from agent.domain.monitoring.facts import first_named
 from agent.hub.domain.certificates import FEW_CERTIFICATES, FEW_REQUESTS, CertificateCount
 from agent.hub.domain.fleet import Grade, Trouble
 from agent.hub.services.overview import SellerState
@@ -36,10 +36,9 @@ def troubles_of(seller: SellerState) -> Iterator[Trouble]:
         )
         yield Trouble(AlertCode.BATCHES_FAILING, Grade.WARNING, text)
     if seller.upo_late:
-        named = ", ".join(seller.upo_late[:NAMED]) + (" i dalsze" if len(seller.upo_late) > NAMED else "")
         text = (
-            f"{name}: KSeF przyjął ponad dobę temu, a nie dał właściwego UPO: {named}. Faktury są w KSeF, centrala "
-            "pyta dalej; jeśli to trwa, trzeba zgłosić to do KSeF."
+            f"{name}: KSeF przyjął ponad dobę temu, a nie dał właściwego UPO: {first_named(seller.upo_late)}. Faktury "
+            "są w KSeF, centrala pyta dalej; jeśli to trwa, trzeba zgłosić to do KSeF."
         )
         yield Trouble(AlertCode.UPO_MISSING, Grade.WARNING, text)
     yield from _of_certificates(name, seller.certificates)

@@ -9,7 +9,7 @@ from functools import cache
 from agent.domain.calendar import BusinessCalendar, local_date, local_time
 from agent.domain.lifecycle import UNSENT, InvoiceState
 from agent.domain.monitoring.alert import OTHERS, ActiveAlert, AlertCode, Severity
-from agent.domain.monitoring.facts import NAMED, AlertFacts, InvoiceFacts
+from agent.domain.monitoring.facts import AlertFacts, InvoiceFacts, first_named
 from agent.domain.monitoring.opening_hours import pressing
 from agent.domain.monitoring.policy import Policy
 
@@ -33,11 +33,10 @@ def invoice_alerts(facts: AlertFacts, policy: Policy, calendar: BusinessCalendar
         text = f"Korekty faktury {number} nie można wystawić. {problem} Decyduje kierownik (zakładka „Kolejka”)."
         yield ActiveAlert(AlertCode.CORRECTION_REFUSED, text, Severity.CRITICAL, held_id)
     if facts.corrections_outside:
-        named = ", ".join(facts.corrections_outside[:NAMED])
-        more = " i dalsze" if len(facts.corrections_outside) > NAMED else ""
+        named = first_named(facts.corrections_outside)
         text = (
-            f"Korekty {named}{more} wystawiła poza KSeF, w awarii całkowitej, starsza wersja programu. Poprawiają "
-            "faktury, które są w KSeF, więc tam jest ich miejsce (art. 106j ust. 4), a kasa ich nie prześle. "
+            f"Korekty {named} wystawiła poza KSeF, w awarii całkowitej, starsza wersja programu. Poprawiają faktury, "
+            "które są w KSeF, więc tam jest ich miejsce (art. 106j ust. 4), a kasa ich nie prześle. "
             "Przekaż je księgowości: plik FA(3) jest przy każdej z nich."
         )
         yield ActiveAlert(AlertCode.CORRECTION_OUTSIDE, text, Severity.WARNING)
@@ -48,10 +47,9 @@ def invoice_alerts(facts: AlertFacts, policy: Policy, calendar: BusinessCalendar
         )
         yield ActiveAlert(AlertCode.PAPER_CONTRADICTS, text, Severity.WARNING, invoice_id)
     if facts.without_upo:
-        named = ", ".join(facts.without_upo[:NAMED]) + (" i dalsze" if len(facts.without_upo) > NAMED else "")
         text = (
-            f"KSeF przyjął ponad dobę temu, a nie dał właściwego UPO: {named}. Faktury są w KSeF, kasa pyta dalej; "
-            "jeśli to trwa, trzeba zgłosić to do KSeF."
+            f"KSeF przyjął ponad dobę temu, a nie dał właściwego UPO: {first_named(facts.without_upo)}. Faktury są "
+            "w KSeF, kasa pyta dalej; jeśli to trwa, trzeba zgłosić to do KSeF."
         )
         yield ActiveAlert(AlertCode.UPO_MISSING, text, Severity.WARNING)
 
