@@ -15,12 +15,13 @@ from agent.hub.courier.link import Link
 from agent.hub.courier.presses import Presses
 from agent.hub.courier.sender import Sender
 from agent.hub.courier.verdicts import VerdictRecorder
-from agent.hub.domain.backlog_plan import Way, left_for_backlog, way_for
+from agent.hub.domain.backlog_plan import Way, left_for_backlog, rest_after_batch, way_for
 from agent.hub.domain.records import HubInvoice
 from agent.hub.domain.states import HubState
 from agent.hub.ports import HubStore
 from agent.ports import Clock, KsefError, KsefGateway
 from agent.services.delivery.backoff import Backoff
+from agent.services.delivery.batch_breaker import LARGEST
 from agent.services.heartbeats import Beat, unheard
 
 LOOKED_AT = 5000
@@ -64,6 +65,8 @@ class Backlog:
         self._asking = Backoff(clock)
         """By session."""
         self._batched_at: float | None = None
+        self._left_behind: set[bytes] = set()
+        """What the last batch had no room for goes first in the next: by deadline alone it might stay for ever."""
 
     async def round(self) -> None:
         """Go over everything once. Trouble with KSeF ends the round; the next one goes on."""
@@ -122,26 +125,40 @@ class Backlog:
         waiting = [each for each in waiting if each.sha256 not in self._sender.busy]
         alone = [each for each in waiting if not self._batches.fits(each)]
         together = [each for each in waiting if self._batches.fits(each)]
-        way = way_for(
-            len(together),
-            self._gateway.budget(),
-            batch_from=self._batch_from,
-            largest=self._batches.largest,
-            since_batch=None if self._batched_at is None else self._clock.monotonic() - self._batched_at,
-        )
-        if self._batches.rest():
-            way = Way.SINGLY
-        if way is Way.BATCH:
-            for chunk in self._batches.chunks(together):
-                self._beat()
-                self._batched_at = self._clock.monotonic()
-                if not await self._batches.send(chunk):
-                    return
-            together = []
-        elif way is Way.WAIT:
-            together = []
+        if not self._batches.rest():
+            left = await self._in_batches(together)
+            if left is None:
+                return
+            together = left
         if await self._singly(alone, kept_for_presses=False):
             await self._singly(together, kept_for_presses=True)
+
+    async def _in_batches(self, waiting: list[HubInvoice]) -> list[HubInvoice] | None:
+        """Send what goes as batches now; return what goes one by one, None where KSeF cannot be reached."""
+        waiting.sort(key=lambda each: each.sha256 not in self._left_behind)
+        rest = rest_after_batch([each.deadline for each in waiting], self._clock.now())
+        most = LARGEST
+        while True:
+            chunk, full = self._batches.next(waiting)
+            way = way_for(
+                len(waiting),
+                self._gateway.budget(),
+                batch_from=self._batch_from,
+                full=full or len(chunk) >= most,
+                since_batch=None if self._batched_at is None else self._clock.monotonic() - self._batched_at,
+                rest=rest,
+            )
+            if way is not Way.BATCH:
+                return waiting if way is Way.SINGLY else []
+            self._beat()
+            self._batched_at = self._clock.monotonic()
+            sent = await self._batches.send(chunk)
+            if not sent:
+                return None
+            if sent < len(chunk):
+                most = sent  # full by its bytes: so many are likely to fill another one
+            waiting = waiting[sent:]
+            self._left_behind = {each.sha256 for each in waiting}
 
     async def _singly(self, waiting: list[HubInvoice], *, kept_for_presses: bool) -> bool:
         """Send one by one as long as KSeF's limits allow; False where that ended it.

@@ -7,7 +7,7 @@ rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -18,7 +18,14 @@ from agent.hub.domain.records import HubInvoice, InvoiceFacts, OutcomeKind
 from agent.hub.domain.states import HubState
 from agent.hub.ports import HubStore, HubTransaction, Leadership
 from agent.ports import TOO_MANY, CallOutcome, Clock, KsefError, KsefGateway, Outgoing, SessionKind
-from agent.services.delivery.batch_breaker import LARGEST, MOST_BYTES, SPLIT, BatchBreaker, is_refused_whole
+from agent.services.delivery.batch_breaker import (
+    LARGEST,
+    MOST_BYTES,
+    REST_SECONDS,
+    SPLIT,
+    BatchBreaker,
+    is_refused_whole,
+)
 
 NOWHERE_YET = InvoiceFacts(session_ref="", invoice_ref="", attempted=True)
 """Of what is claimed: a crash before KSeF gave a session must not ask the session of an earlier attempt."""
@@ -57,36 +64,33 @@ class Batches:
         """Whether it may go in a batch: a technical correction is for interactive sessions only."""
         return invoice.version == 1 and self._may_be_of(invoice) > 1
 
-    @property
-    def largest(self) -> int:
-        """How many invoices a batch takes now."""
-        return min(self._breaker.largest, self._gateway.largest_batch)
-
-    def chunks(self, invoices: Sequence[HubInvoice]) -> Iterator[list[HubInvoice]]:
-        """Cut what waits into batches."""
+    def next(self, invoices: Sequence[HubInvoice]) -> tuple[list[HubInvoice], bool]:
+        """Return those that the next batch may hold, and whether it is full by their number."""
         chunk: list[HubInvoice] = []
         largest = LARGEST
         for invoice in invoices:
             largest = min(largest, self._may_be_of(invoice))
             if len(chunk) >= largest:
-                yield chunk
-                chunk, largest = [], self._may_be_of(invoice)
+                return chunk, True
             chunk.append(invoice)
-        if chunk:
-            yield chunk
+        return chunk, len(chunk) >= largest
 
     def _may_be_of(self, invoice: HubInvoice) -> int:
         """Return how large a batch may be that it goes in."""
-        return min(self.largest, self._largest.get(invoice.sha256, LARGEST))
+        largest = min(self._breaker.largest, self._gateway.largest_batch)
+        return min(largest, self._largest.get(invoice.sha256, LARGEST))
 
-    async def send(self, chunk: Sequence[HubInvoice]) -> bool:
-        """Send as one batch, or the first of it where it is too large; False where KSeF cannot be reached now."""
+    async def send(self, chunk: Sequence[HubInvoice]) -> int:
+        """Send as one batch, or the first of it where it is too large; return how many that were.
+
+        0 where KSeF cannot be reached now. Those that somebody took meanwhile count: they wait no longer.
+        """
         loaded = await self._load(chunk)
         hashes = await self._claim(chunk[: len(loaded)])
         claimed = set(hashes)
         batch = [each for each in loaded if each.sha256 in claimed]
         if not batch:
-            return True
+            return len(loaded)
 
         sessions: list[str] = []
 
@@ -99,12 +103,12 @@ class Batches:
             session = await self._gateway.open_batch(batch, opened)
         except KsefError as error:
             await self._failed(hashes, error, opened=bool(sessions))
-            return False
+            return 0
         self._breaker.went()
         self._link.taken()
         facts = InvoiceFacts(sent_at=self._clock.now())
         await self._move(hashes, HubState.SENDING, HubState.SENT, facts, tell=OutcomeKind.SENT, session=session)
-        return True
+        return len(loaded)
 
     async def ask(self, session: str, members: Sequence[HubInvoice]) -> None:
         """Ask a batch session and record what KSeF decided about its invoices, SENT or DOUBT."""
@@ -163,9 +167,10 @@ class Batches:
     async def _refused(self, members: Sequence[HubInvoice], why: str) -> None:
         for invoice in members:
             self._largest[invoice.sha256] = max(1, len(members) // SPLIT)
+        facts = InvoiceFacts(not_before=self._clock.now() + timedelta(seconds=REST_SECONDS), trouble=why)
         for state in (HubState.SENT, HubState.DOUBT):
             hashes = [each.sha256 for each in members if each.state is state]
-            await self._move(hashes, state, HubState.WAITING, InvoiceFacts(trouble=why))
+            await self._move(hashes, state, HubState.WAITING, facts)
 
     async def _failed(self, hashes: Sequence[bytes], error: KsefError, *, opened: bool) -> None:
         """``opened``: KSeF gave a session; it is the way of the parts that failed, and says nothing of other calls.

@@ -1,15 +1,21 @@
-"""Which way a backlog goes: one by one, as a batch, or not yet."""
+"""Which way a backlog goes: one by one, as a batch, or not yet (docs/decisions.md, number 139)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from agent.domain.calendar import end_of_day, local_date
 from agent.ports import NO_LIMIT, SendBudget
 
 KEPT_FOR_PRESSES = 2
 """One in so many single sends of each minute and hour is left to presses."""
 BATCH_SECONDS = 90.0
-"""KSeF opens 60 batches an hour; at this pace 20 of them stay free for what is full."""
+"""From any batch to one that is not full. KSeF opens 60 an hour; at this pace 20 of them stay free for what is full."""
+LAST_MINUTES = timedelta(minutes=3)
+"""So long before the end of a day what has to be at KSeF by then waits LAST_BATCH_SECONDS only."""
+LAST_BATCH_SECONDS = 15.0
 
 
 class Way(StrEnum):
@@ -21,16 +27,33 @@ class Way(StrEnum):
     """The next batch takes it."""
 
 
-def way_for(count: int, budget: SendBudget, *, batch_from: int, largest: int, since_batch: float | None) -> Way:
-    """Return the way of ``count`` invoices. ``since_batch``: seconds since the last batch, None where there was none.
+def rest_after_batch(deadlines: Iterable[date | None], now: datetime) -> float:
+    """Return how many seconds after a batch these may go as one that is not full.
+
+    A deadline that is over asks for nothing: what is late is not less late for a batch of its own.
+    """
+    today = local_date(now)
+    is_pressing = end_of_day(today) - now <= LAST_MINUTES and today in deadlines
+    return LAST_BATCH_SECONDS if is_pressing else BATCH_SECONDS
+
+
+def way_for(
+    count: int, budget: SendBudget, *, batch_from: int, full: bool, since_batch: float | None, rest: float
+) -> Way:
+    """Return the way of ``count`` invoices.
+
+    ``full``         they fill the next batch, or cannot all go in it
+    ``since_batch``  seconds since the last batch, None where there was none
+    ``rest``         what rest_after_batch() says of them
 
     Few go one by one while at least half of the single sends is left to presses; more go as batches, merged over all
-    tills, at a pace that the limit of 60 an hour bears. A full batch goes at once.
+    tills, at a pace that the limit of 60 an hour bears. A full batch goes at once; what it leaves behind is judged
+    like anything else, so it takes no batch of its own.
     """
-    rested = since_batch is None or since_batch >= BATCH_SECONDS
+    rested = since_batch is None or since_batch >= rest
     if count == 0:
         return Way.WAIT
-    if count >= largest or (count >= batch_from and rested):
+    if full or (count >= batch_from and rested):
         return Way.BATCH
     if count < batch_from and left_for_backlog(budget) >= count:
         return Way.SINGLY

@@ -72,14 +72,18 @@ FULL = SendBudget(180, 0.0, 30, 30, 180)
         (10, FULL, None, Way.BATCH),
         (10, FULL, BATCH_SECONDS - 1, Way.WAIT),
         (10, FULL, BATCH_SECONDS, Way.BATCH),
-        (2000, FULL, 0.0, Way.BATCH),
         (0, replace(FULL, sends_left_hour=0), None, Way.WAIT),
     ],
 )
 def test_few_go_singly_many_together_and_half_is_left_to_presses(
     count: int, budget: SendBudget, since: float | None, way: Way
 ) -> None:
-    assert way_for(count, budget, batch_from=10, largest=2000, since_batch=since) is way
+    assert way_for(count, budget, batch_from=10, full=False, since_batch=since, rest=BATCH_SECONDS) is way
+
+
+def test_a_full_batch_goes_at_once_however_few_fill_it() -> None:
+    assert way_for(3, FULL, batch_from=10, full=True, since_batch=0.0, rest=BATCH_SECONDS) is Way.BATCH
+    assert way_for(0, FULL, batch_from=10, full=False, since_batch=None, rest=BATCH_SECONDS) is Way.WAIT
 
 
 def test_without_limits_nothing_is_kept_back() -> None:
