@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
+from apscheduler.executors.asyncio import AsyncIOExecutor
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
@@ -177,7 +178,9 @@ class FromNow(BaseTrigger):  # type: ignore[misc] # APScheduler has no types
 def calendar_jobs(agent: Agent) -> AsyncIOScheduler:
     """Return a scheduler, not started, of what the calendar wants; follow_the_clock() keeps it awake."""
     scheduler = AsyncIOScheduler(
-        timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+        timezone=UTC,
+        executors={"default": AsyncIOExecutor()},  # its own choice, which it would import beside the first presses
+        job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )
 
     def failed(event: JobExecutionEvent) -> None:

@@ -16,6 +16,7 @@ from agent.serving import schedule
 from agent.serving.drop_folder import watched_folder
 from agent.serving.listeners import listening
 from agent.serving.loops import Loop, running
+from agent.serving.warm_up import warm_up
 from agent.serving.watched import raise_defect, starting, stop_on_signals, watched
 from agent.settings.model import Settings
 from agent.system.clock import SystemClock
@@ -56,7 +57,7 @@ async def settle(agent: Agent) -> None:
 
     A search through all of it takes tens of milliseconds, sooner or later in the middle of a press.
     """
-    await agent.warm_up.run()
+    await warm_up(agent)
     gc.collect()
     gc.freeze()
 

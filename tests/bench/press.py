@@ -24,6 +24,10 @@ QUIET = "\n[watch]\nprobe_seconds = 3600\n"
 """Settings: no look at the line falls into a press."""
 ROUNDS = 200
 WARM_UP = 10
+STARTS = 9
+"""One start alone is chance: what else the machine does falls into a single press."""
+NEXT = 20
+"""Presses after the first, of which the median counts."""
 LIMITS = {5: 2.0, 100: 3.0}
 """Lines of the sale, and how many times the floor its median should be at most."""
 
@@ -115,18 +119,23 @@ async def measure(lines: int) -> None:
                 for _ in range(ROUNDS):
                     ours.append(await milliseconds(press))
                     floors.append(await milliseconds(least))
-            first = await first_press(place, press)
+            firsts = [await first_press(place, press) for _ in range(STARTS)]
     for label, share, limit in (("p50", 0.5, LIMITS[lines]), ("p99", 0.99, 4.0)):
         pair = percentile(ours, share), percentile(floors, share)
         results.ratio(f"press: {lines} lines {label} against the floor", *pair, limit=limit, unit="ms")
-    results.ratio(f"press: {lines} lines, first after a start against the next", first, 1.0, limit=1.5)
+    name = f"press: {lines} lines, first after a start against the next"
+    results.ratio(name, statistics.median(firsts), 1.0, limit=1.5)
+    print(f"{STARTS} starts: {', '.join(f'{each:.2f}' for each in sorted(firsts))}")
 
 
 async def first_press(place: AgentProcess, press: Callable[[], Awaitable[None]]) -> float:
-    """Return the first press after a start, as a multiple of the median of the next ones."""
+    """Return the first press after a start, as a multiple of the median of the next ones.
+
+    It comes as soon as the agent says that it is ready, among the first rounds of its loops, over a new connection.
+    """
     await place.stop()
     await place.start()
-    times = [await milliseconds(press) for _ in range(21)]
+    times = [await milliseconds(press) for _ in range(1 + NEXT)]
     return times[0] / statistics.median(times[1:])
 
 

@@ -18,7 +18,6 @@ from agent.services.issuing.issue import Issuing
 from agent.services.issuing.rejected import RejectedInvoices
 from agent.services.issuing.requests import RequestReader
 from agent.services.issuing.sale_preview import SalePreview
-from agent.services.issuing.warm_up import WarmUp
 
 
 @dataclass(kw_only=True)
@@ -29,7 +28,6 @@ class IssuingServices:
     bases: BaseReader
     issuing: Issuing
     sale_preview: SalePreview
-    warm_up: WarmUp
     rejected: RejectedInvoices
     pending: PendingCorrections
 
@@ -103,7 +101,6 @@ def join_issuing(
             previews=paper.previews,
             footer=settings.paper.footer,
         ),
-        warm_up=WarmUp(issuing=issuing, papers=paper.papers, renderer=ports.renderer, presses=common.presses),
         rejected=RejectedInvoices(
             store=store,
             trusted_time=trusted_time,

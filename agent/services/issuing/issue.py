@@ -26,7 +26,7 @@ from agent.domain.invoice import LEGAL_BASIS, InvoiceRecord, Mode, NewInvoice, S
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.outages.modes import ModeDecision
 from agent.domain.values import dataclass
-from agent.ports import Clock, HeldCorrection, Json, Metrics, ReadyPrinter, Store, Transaction
+from agent.ports import Clock, HeldCorrection, Json, Metrics, Outcome, PrintResult, ReadyPrinter, Store, Transaction
 from agent.services.background import BackgroundTasks
 from agent.services.buyers import memory
 from agent.services.buyers.lookup import BuyerLookup
@@ -42,6 +42,7 @@ from agent.services.outages.observed import ObservedFacts
 from agent.services.outages.trusted_time import TrustedTime
 from agent.services.paper import own_printing
 from agent.services.paper.interrupted import PAPER_DUE
+from agent.services.paper.outcomes import note_and_read
 from agent.services.paper.printing import QueuedPrint, release_unused
 from agent.services.presses import Presses
 from agent.services.signals import Signal
@@ -93,9 +94,9 @@ class Committed:
 class _RolledBack(Exception):
     """Ends the transaction of a rehearsal; carries what it would have made."""
 
-    def __init__(self, committed: Committed) -> None:
+    def __init__(self, outcome: IssueOutcome) -> None:
         super().__init__("a rehearsal stores nothing")
-        self.committed = committed
+        self.outcome = outcome
 
 
 class Issuing:
@@ -248,23 +249,26 @@ class Issuing:
             if seen.held_id is not None:
                 await self._hand_over.first_slip(seen.held_id)
 
-    async def rehearse(self, body: bytes) -> tuple[QueuedPrint, ...]:
-        """Do with a JSON sale what an offline press does up to its COMMIT, and roll it back; return its papers.
+    async def rehearse(self, body: bytes, printer: ReadyPrinter) -> IssueOutcome:
+        """Do with a JSON sale what an offline press does, as if ``printer`` had printed it, and roll it back.
 
-        For a start that warms up: it stores nothing and takes no number. Errors as of sale().
+        For a start that warms up: it stores nothing, takes no number, prints nothing. Errors as of sale().
         """
         now = self._clock.now()
         checked = self._requests.sale(body).check(now)
         press = Press("rehearsal", hashlib.sha256(body).digest(), Caller("rehearsal", Role.CASHIER), at_counter=True)
         moment = Moment(now, ModeDecision(Mode.OFFLINE24, "", LEGAL_BASIS[Mode.OFFLINE24], attempt_online=False))
+        done = PrintResult(Outcome.DONE, printer.name)
 
         async def rolled_back(tx: Transaction) -> NoReturn:
-            raise _RolledBack(await self._commit(press, checked, moment, tx))
+            committed = await self._commit(press, checked, moment, tx, printer)
+            printed = [await note_and_read(paper.job, done, tx) for paper in committed.papers]
+            raise _RolledBack(replace(committed.outcome, printed=tuple(printed)))
 
         try:
             await self._store.write(rolled_back)
         except _RolledBack as end:
-            return end.committed.papers
+            return end.outcome
 
     def _tell_mode(self, decision: ModeDecision) -> None:
         """Write a line into the journal where invoices go another way than the one before, not for each of them."""

@@ -51,7 +51,7 @@ class PrintOutcomes:
     async def note(self, job: PrintJob, result: PrintResult) -> Noted | None:
         """Note it, and return what is known then; None where it is kept, and noted_later() is to be awaited."""
         try:
-            return await self._store.write(partial(_note_and_read, job, result))
+            return await self._store.write(partial(note_and_read, job, result))
         except Unavailable:
             self._kept[job.id] = (job, result)
             return None
@@ -74,7 +74,8 @@ class PrintOutcomes:
                 await _note_once(job, result, tx)
 
 
-async def _note_and_read(job: PrintJob, result: PrintResult, tx: Transaction) -> Noted:
+async def note_and_read(job: PrintJob, result: PrintResult, tx: Transaction) -> Noted:
+    """Note in ``tx`` what became of a job, and return both as they stand then."""
     return Noted(await _note(job, result, tx), await tx.invoices.get(job.invoice_id))
 
 

@@ -9,13 +9,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
 from agent.app import Agent
 from agent.domain.errors import StoreLost, Unavailable
+from agent.sandbox.provision import describe, write_config
+from agent.sandbox.server import Sandbox
 from agent.services.heartbeats import LEAST_SECONDS, Heartbeats
 from agent.services.shutdown import Shutdown
 from agent.services.tokens import COMMANDS_FILE, FILE_NAME, Tokens
@@ -23,6 +24,7 @@ from agent.serving import schedule, serve
 from agent.serving.loops import running
 from agent.serving.serve import settle, supervise
 from agent.serving.watched import EXTENSION, feed_watchdog
+from agent.settings.load import load
 from agent.settings.model import Settings
 from agent.system import systemd
 from tests.fakes.agent_with_sandbox import agent_with_sandbox
@@ -192,18 +194,54 @@ async def test_a_store_that_is_lost_is_told_at_once(tmp_path: Path) -> None:
         await running
 
 
-async def test_what_a_start_leaves_is_kept_out_of_later_searches_once_it_is_warm() -> None:
+async def test_what_a_start_leaves_is_kept_out_of_later_searches_once_it_is_warm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     frozen: list[int] = []
 
-    class Warming:
-        async def run(self) -> None:
-            frozen.append(gc.get_freeze_count())
+    async def noted(_: Agent) -> None:
+        frozen.append(gc.get_freeze_count())
 
-    agent = cast(Agent, SimpleNamespace(warm_up=Warming()))
+    monkeypatch.setattr(serve, "warm_up", noted)
     before = gc.get_freeze_count()
     try:
-        await settle(agent)
+        await settle(cast(Agent, None))
         assert frozen == [before], "what warming up makes belongs to it"
         assert gc.get_freeze_count() > before
     finally:
         gc.unfreeze()
+
+
+async def test_nobody_is_let_in_before_the_press_that_warms_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the first customer would wait for it, behind it in the store's line."""
+    config = tmp_path / "agent.toml"
+    async with Sandbox() as sandbox:
+        write_config(sandbox, config, describe(sandbox, tmp_path / "certificates"))
+        given = load(config)
+        told: list[tuple[str, bool]] = []
+
+        async def warming(_: Agent) -> None:
+            told.append(("warming up", await answers(given)))
+
+        async def serving(_: Agent) -> None:
+            told.append(("serving", await answers(given)))
+
+        monkeypatch.setattr(serve, "warm_up", warming)
+        monkeypatch.setattr(serve, "supervise", serving)
+        monkeypatch.setattr(serve, "give_back", lambda: None)
+        try:
+            assert await serve.run(given) == 0
+        finally:
+            gc.unfreeze()
+        assert told == [("warming up", False), ("serving", True)]
+
+
+async def answers(given: Settings) -> bool:
+    """Whether the till's address takes a connection."""
+    try:
+        _, writer = await asyncio.open_connection(given.api.host, given.api.port)
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True
