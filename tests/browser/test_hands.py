@@ -162,7 +162,9 @@ async def scan(page: Page, text: str) -> None:
           for (const key of [...text, "Enter"]) {
             const down = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
             const taken = !document.activeElement.dispatchEvent(down);
-            if (!taken && key !== "Enter") document.execCommand("insertText", false, key);
+            if (taken) continue;
+            if (key !== "Enter") document.execCommand("insertText", false, key);
+            else if (document.activeElement.matches("button")) document.activeElement.click();
           }
         }""",
         text,
@@ -204,6 +206,50 @@ async def test_a_scanner_is_understood_wherever_the_focus_is(counter: Counter) -
     await keys.press("F7")
     await expect(page.locator("#pay-card")).to_be_checked()
     assert len(await counter.invoices()) == 1
+
+
+async def test_a_scan_while_a_press_waits_is_told_and_lands_nowhere(counter: Counter) -> None:
+    """Goods of the next customer: the cashier who looks at them must not believe that they are in a basket."""
+    await counter.open()
+    page = counter.page
+    counter.place.gateway.open.clear()
+    await page.fill("#nip", "5260250274")
+    await expect(page.locator("#buyer-name")).to_have_value("Ministerstwo Finansów")
+    await page.dblclick("#press")
+    await page.keyboard.press("F9")
+    await counter.place.gateway.reached.wait()
+    for _ in range(2):
+        await scan(page, "5901234123457")
+    await expect(page.locator("#sale-error")).to_contain_text("Zeskanuj go jeszcze raz po wystawieniu.")
+    counter.place.gateway.open.set()
+    await counter.headline()
+    await expect(page.locator("#answer-missed")).to_contain_text("nie weszły do koszyka (2)")
+    assert len(await counter.invoices()) == len(counter.sales) == 1
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#sale-error")).to_be_hidden()
+    await expect(page.locator("#line-0-name")).to_have_value("")
+    await page.fill("#line-0-name", "Herbata")
+    await page.fill("#line-0-unit_price", "5")
+    await page.fill("#nip", "5260250274")
+    await expect(page.locator("#buyer-name")).to_have_value("Ministerstwo Finansów")
+    await page.keyboard.press("F9")
+    await counter.headline()
+    await expect(page.locator("#answer-missed")).to_have_count(0)
+
+
+async def test_a_scan_over_a_dialog_closes_it_and_presses_nothing_in_it(counter: Counter) -> None:
+    """The scanner's Enter would take the first basket of the list; what it read would land behind the dialog."""
+    await counter.open()
+    page = counter.page
+    await page.keyboard.press("F3")
+    for code in ("5260250274", "5901234123457", "LOJALNY-KLIENT"):
+        await page.click("#parked-open")
+        await expect(page.locator(".parked-take")).to_be_focused()
+        await scan(page, code)
+        await expect(page.locator("#parked")).to_have_count(0 if code.isdigit() else 1)
+        await expect(page.locator("#parked-count")).to_have_text("1")
+    await expect(page.locator("#nip")).to_have_value("5260250274")
+    await expect(page.locator(".ean")).to_have_text("EAN 5901234123457")
 
 
 async def test_f1_shows_the_keys_and_turns_sounds_on(counter: Counter) -> None:

@@ -8,7 +8,7 @@ import * as burst from "./input/burst.js";
 import { invoiceOf, meaning } from "./input/codes.js";
 import * as correct from "./corrections/correct.js";
 import * as correctionForm from "./corrections/correction_form.js";
-import { byId, say } from "./common/dom.js";
+import { byId, opened, say } from "./common/dom.js";
 import * as find from "./invoices/find.js";
 import * as goods from "./basket/goods.js";
 import * as handover from "./invoices/handover.js";
@@ -51,7 +51,8 @@ function open(name) {
 function understand(text, field) {
   const found = meaning(text);
   if (!found) return null;
-  if (view === "sale" && check(text) === "ok" && !field?.closest(".line")) return null; // scan.js has taken it
+  if (press.isOpen()) return press.missScan;
+  if (view === "sale" && !opened() && check(text) === "ok" && !field?.closest(".line")) return null; // scan.js has taken it
   if (found.kind === "nip") return () => { goTo.sale(); buyer.takeNip(found.nip); };
   if (found.kind === "product") return () => { open("sale"); goods.takeProduct(found.code); };
   return () => attempt(async () => {
@@ -207,7 +208,7 @@ function begin(settings) {
   const made = (given) => attempt(() => showInvoice(given, { fresh: true }));
   open("sale");
   last.start({ open: show, changed: waiting.follow });
-  burst.start({ listens: () => !["login", "manager"].includes(view) && !press.isOpen(), understand });
+  burst.start({ listens: () => !["login", "manager"].includes(view), understand });
   sale.start({ answered: made, abandoned: () => attempt(goTo.find), sampleBasket: demo });
   correctionForm.start({
     done: made,
@@ -238,7 +239,7 @@ keys.start();
 keyboard.start();
 keyboard.configure(lastSettings() ?? {});
 document.addEventListener("keydown", (event) => {
-  if (document.querySelector("dialog[open]")) return; // its keys are its own
+  if (opened()) return;
   sale.shortcut(event);
   if (view === "correct" && event.key === "F9") {
     event.preventDefault();

@@ -18,6 +18,9 @@ export function h(tag, attributes = {}, ...children) {
 /** A name and what belongs to it, for a list of facts (dl). */
 export const fact = (name, value, kind = null) => h("div", {}, h("dt", {}, name), h("dd", { class: kind }, value));
 
+/** The dialog that is open; its keys are its own, and nothing behind it takes the focus. */
+export const opened = () => document.querySelector("dialog[open]");
+
 /** Open a dialog, once; `content` gets what closes it. */
 export function openDialog(id, title, content) {
   if (byId(id)) return;

@@ -1,7 +1,7 @@
 // What a scanner read, wherever the focus was: keys faster than any hand, and Enter. Only what is understood is taken;
-// the field it went into gets its text back. Everything else stays what was typed.
+// the field it went into gets its text back. Everything else stays what was typed; its Enter presses no button.
 
-import { byId } from "../common/dom.js";
+import { byId, opened } from "../common/dom.js";
 
 const FASTEST_HAND = 60; // milliseconds a key, on average: no person types a whole code so fast
 const PAUSE = 400; // milliseconds without a key: something else begins
@@ -14,7 +14,10 @@ let begun = 0;
 let last = 0;
 let before = null; // field, its text, and the text of the NIP field, when the first key came
 
-/** `listens` tells whether a scan has a meaning now; `understand(text, field)` returns what to do with one, or null. */
+/**
+ * listens     whether a scan has a meaning now
+ * understand  called with the text and the field it went into: what to do with it, or null
+ */
 export function start({ listens, understand }) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.key === "Shift") return;
@@ -41,7 +44,9 @@ function finish(event, goesOn, listens, understand) {
   const text = read;
   read = "";
   const fast = (event.timeStamp - begun) / text.length < FASTEST_HAND;
-  if (!goesOn || !fast || text.length < SHORTEST || !listens()) return;
+  if (!goesOn || !fast || text.length < SHORTEST) return;
+  if (event.target.matches("button")) event.preventDefault();
+  if (!listens()) return;
   const { field } = before;
   if (field && (!field.closest("#sale-form") || field.matches(OWN_CODES))) return;
   const act = understand(text, field);
@@ -50,6 +55,7 @@ function finish(event, goesOn, listens, understand) {
   event.stopImmediatePropagation();
   if (field) give(field, before.text);
   give(byId("nip"), before.nip);
+  opened()?.close();
   act();
 }
 

@@ -45,12 +45,12 @@ export function showHeld(made) {
 
 /** What the answer to the press alone told: it stays with the invoice as long as that is shown. */
 function ofThePress() {
-  const { fresh, change, back, replacement } = current;
-  return { fresh, change, back, replacement };
+  const { fresh, change, back, missed, replacement } = current;
+  return { fresh, change, back, missed, replacement };
 }
 
 /** The rest: what the agent says of the invoice at any time, to be compared. */
-const recorded = ({ fresh, change, back, replacement, ...invoice }) => JSON.stringify(invoice);
+const recorded = ({ fresh, change, back, missed, replacement, ...invoice }) => JSON.stringify(invoice);
 
 /** Something changed in the agent: this invoice may have its number, or its paper. */
 export async function refresh() {
@@ -79,6 +79,8 @@ function draw() {
         headline(current.hand_over),
         h("p", { class: "answer-label" }, `${kindShown(current)} ${current.number}`),
         current.change ? h("p", { class: "answer-more", id: "answer-change" }, `${current.change}.`) : null,
+        current.missed ? h("p", { class: "note warn", id: "answer-missed" },
+          `Kody zeskanowane przed odpowiedzią nie weszły do koszyka (${current.missed}). Zeskanuj je jeszcze raz.`) : null,
         current.held_by ? h("p", { class: "note warn" },
           `Korekta czeka, aż faktura ${current.held_by} dostanie numer KSeF. Wyśle się potem sama.`) : null,
         paper?.problem && !current.hand_over.includes(paper.problem)

@@ -19,6 +19,7 @@ import * as waiting from "./waiting.js";
 
 let page = {}; // what the sale's form does for a press
 let pressing = false;
+let missed = 0; // codes that were scanned meanwhile
 
 const form = () => byId("sale-form");
 
@@ -63,6 +64,13 @@ function abandon() {
   page.abandoned();
 }
 
+/** A code that is scanned while a press has no answer goes into no basket: said at once, and again with the answer. */
+export function missScan() {
+  missed += 1;
+  signal("refused");
+  if (!byId("pay-bar").hidden) complain("Czekam na odpowiedź i nie przyjęto kodu. Zeskanuj go jeszcze raz po wystawieniu.");
+}
+
 async function press() {
   if (pressing || store.pending()) return;
   hush();
@@ -78,6 +86,7 @@ async function press() {
   if (store.dropEmptyLines()) page.drawLines();
   const order = { key: store.draft.key, body: JSON.stringify(saleOf()), path: "/v1/invoices", back: store.draft.back };
   store.setPending(order);
+  missed = 0;
   deliver(order);
 }
 
@@ -136,7 +145,8 @@ function answered(made, order) {
   }
   store.clearPending();
   showForm(true);
-  page.answered({ ...made, change, back: order.back });
+  hush();
+  page.answered({ ...made, change, back: order.back, missed });
 }
 
 /** KSeF refused it while the customer waited: there is no paper, and no sale yet. */

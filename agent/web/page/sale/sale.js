@@ -3,7 +3,7 @@
 import { wayBack } from "../back.js";
 import * as buyer from "../buyer/buyer.js";
 import { givenDeposits } from "../basket/deposits.js";
-import { byId, enterMovesOn, selectsWhatItEnters } from "../common/dom.js";
+import { byId, enterMovesOn, opened, selectsWhatItEnters } from "../common/dom.js";
 import * as store from "../basket/draft.js";
 import { complain, hush } from "../common/explain.js";
 import * as goods from "../basket/goods.js";
@@ -27,7 +27,7 @@ export function start({ answered, sampleBasket, abandoned }) {
   bindLines();
   buyer.start();
   scan.start({
-    listens: () => form().checkVisibility() && !form().inert,
+    listens: () => form().checkVisibility() && !form().inert && !opened(),
     asksNip: () => store.draft.buyer.kind === "nip",
     take: buyer.takeNip,
   });
