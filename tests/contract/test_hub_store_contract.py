@@ -16,6 +16,7 @@ from agent.domain.errors import Conflict, IllegalTransition, NotFound, Unavailab
 from agent.domain.json_io.canonical import Json
 from agent.hub.domain.books import Find, Question
 from agent.hub.domain.records import (
+    BacklogSize,
     Base,
     Cursor,
     HubInvoice,
@@ -466,6 +467,9 @@ async def test_the_most_pressing_comes_first(place: Place, till: Till) -> None:
     async def numbers() -> tuple[list[str], list[str]]:
         urgent = await store.read(lambda tx: tx.invoices.urgent(NIP, 10))
         backlog = await store.read(lambda tx: tx.invoices.backlog(NIP, 10))
+        counted = await store.read(lambda tx: tx.invoices.backlog_size(NIP, soon, 10))
+        assert counted == BacklogSize(len(backlog), [each.deadline for each in backlog].count(soon))
+        assert await store.read(lambda tx: tx.invoices.backlog_size(NIP, soon, 1)) == BacklogSize(1, 1)
         return [each.number for each in urgent], [each.number for each in backlog]
 
     assert await numbers() == (["customer"], ["soon", "soon, younger", "late", "never"])
@@ -483,9 +487,45 @@ async def test_a_correction_waits_for_a_base_that_is_under_way(store: HubStore, 
     await bring(store, till, "correction", HubState.WAITING, kind="KOR", bases=(Base("base", None),))
     await bring(store, till, "named", HubState.WAITING, kind="KOR", bases=(Base("base", NUMBER), Base("?", None)))
     ready = {each.number for each in await store.read(lambda tx: tx.invoices.backlog(NIP, 10))}
+    counted = await store.read(lambda tx: tx.invoices.backlog_size(NIP, date(2026, 11, 25), 10))
+    assert counted.size == len(ready)
     assert ready == {"named"} | ({"base"} if state is HubState.WAITING else set()) | (
         set() if state in OPEN else {"correction"}
     )
+
+
+async def test_what_is_undecided_is_found_by_its_session(place: Place, till: Till) -> None:
+    store, clock = place.store, place.clock
+
+    async def of(session: str, number: str, state: HubState, rest: float = 0.0, nip: str = NIP) -> None:
+        whose = till if nip == NIP else await seller_and_till(store, nip=nip)
+        sha256 = await bring(store, whose, number, state)
+        until = clock.now() + timedelta(seconds=rest) if rest else None
+        facts = InvoiceFacts(session_ref=session, not_before=until)
+        await store.write(lambda tx: tx.invoices.note(sha256, facts))
+        await clock.advance(1)
+
+    await of("SB-1", "sent", HubState.SENT)
+    await of("SB-2", "sent too", HubState.SENT)
+    await of("SB-2", "doubt", HubState.DOUBT)
+    await of("SB-2", "being sent", HubState.SENDING)
+    await of("SB-2", "done", HubState.ACCEPTED)
+    await of("", "nowhere", HubState.DOUBT)
+    await of("SB-3", "rests", HubState.DOUBT, rest=60.0)
+    await of("SB-4", "other NIP", HubState.SENT, nip=OTHER_NIP)
+    assert await store.read(lambda tx: tx.invoices.undecided_sessions(NIP)) == ["SB-2", "", "SB-1"]
+
+    async def numbers(session: str, limit: int = 10) -> list[str]:
+        found = await store.read(lambda tx: tx.invoices.undecided(NIP, session, limit))
+        return [each.number for each in found]
+
+    assert await numbers("SB-2") == ["sent too", "doubt"]
+    assert await numbers("SB-2", 1) == ["sent too"]
+    assert await numbers("") == ["nowhere"]
+    assert await numbers("SB-3") == await numbers("SB-4") == []
+    await clock.advance(60)
+    assert await store.read(lambda tx: tx.invoices.undecided_sessions(NIP)) == ["SB-2", "", "SB-3", "SB-1"]
+    assert await numbers("SB-3") == ["rests"]
 
 
 async def renew(sha256: bytes, anew: Offer, tx: HubTransaction) -> None:

@@ -7,9 +7,9 @@ sends many together instead.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Iterable
 
+from agent.domain.calendar import local_date
 from agent.hub.courier.batches import Batches
 from agent.hub.courier.link import Link
 from agent.hub.courier.presses import Presses
@@ -30,6 +30,9 @@ AT_ONCE = 4
 """Invoices of the backlog in flight at the same time, one by one."""
 LISTED_FROM = 5
 """So many undecided invoices of one interactive session are asked by one list."""
+READ_SECONDS = 10.0
+"""What waits is read so often, though counting it says that none of it may go: technical corrections, and what KSeF
+refused in a batch."""
 PRESS_PAUSE_SECONDS = 0.05
 
 
@@ -65,37 +68,32 @@ class Backlog:
         self._asking = Backoff(clock)
         """By session."""
         self._batched_at: float | None = None
+        self._read_at: float | None = None
         self._left_behind: set[bytes] = set()
         """What the last batch had no room for goes first in the next: by deadline alone it might stay for ever."""
 
     async def round(self) -> None:
         """Go over everything once. Trouble with KSeF ends the round; the next one goes on."""
-        doubts = await self._in_state(HubState.DOUBT)
-        sent = await self._in_state(HubState.SENT)
-        sessions = _by_session([*doubts, *sent])
-        self._asking.keep(sessions.keys())
-        await self._without_session(doubts)
-        for session, members in sessions.items():
+        sessions = await self._store.read(lambda tx: tx.invoices.undecided_sessions(self._nip))
+        self._asking.keep(set(sessions))
+        if "" in sessions:
+            await self._without_session(await self._undecided(""))
+        for session in sessions:
             self._beat()
             if not self._link.may_send:
                 return
-            if session and self._asking.due(session):
+            if session and self._asking.due(session) and (members := await self._undecided(session)):
                 self._asking.asked(session)
                 await self._ask(session, members)
         await self._send_waiting()
 
-    async def _in_state(self, state: HubState) -> list[HubInvoice]:
-        now = self._clock.now()
-        found = await self._store.read(lambda tx: tx.invoices.in_state(self._nip, state, LOOKED_AT))
-        return [
-            each
-            for each in found
-            if each.sha256 not in self._sender.busy and (each.not_before is None or each.not_before <= now)
-        ]
+    async def _undecided(self, session: str) -> list[HubInvoice]:
+        found = await self._store.read(lambda tx: tx.invoices.undecided(self._nip, session, LOOKED_AT))
+        return [each for each in found if each.sha256 not in self._sender.busy]
 
     async def _without_session(self, doubts: Iterable[HubInvoice]) -> None:
         """Nothing can have left in no session: it goes again."""
-        await self._verdicts.resolve([each for each in doubts if not each.session_ref], {})
+        await self._verdicts.resolve([each for each in doubts if each.state is HubState.DOUBT], {})
 
     async def _ask(self, session: str, members: list[HubInvoice]) -> None:
         if await self._store.read(lambda tx: tx.sessions.is_batch(session)):
@@ -119,9 +117,10 @@ class Backlog:
         await self._verdicts.apply_all([(each, found[each.sha256][1]) for each in undecided if each.sha256 in found])
 
     async def _send_waiting(self) -> None:
-        if not self._link.may_send:
+        if not self._link.may_send or not await self._is_worth_reading():
             return
         waiting = await self._store.read(lambda tx: tx.invoices.backlog(self._nip, LOOKED_AT))
+        self._read_at = self._clock.monotonic()
         waiting = [each for each in waiting if each.sha256 not in self._sender.busy]
         alone = [each for each in waiting if not self._batches.fits(each)]
         together = [each for each in waiting if self._batches.fits(each)]
@@ -133,21 +132,36 @@ class Backlog:
         if await self._singly(alone, kept_for_presses=False):
             await self._singly(together, kept_for_presses=True)
 
+    async def _is_worth_reading(self) -> bool:
+        """Whether some of what waits may go now, as far as counting it tells; what that misses is seen a little later.
+
+        While a batch fills, thousands of rows would be read in every round to find that they wait.
+        """
+        now, today = self._clock.monotonic(), local_date(self._clock.now())
+        waiting = await self._store.read(lambda tx: tx.invoices.backlog_size(self._nip, today, LOOKED_AT))
+        if self._batches.rest() or self._read_at is None or now - self._read_at >= READ_SECONDS:
+            return waiting.size > 0
+        full, due_today = waiting.size >= self._batches.largest, waiting.due_today > 0
+        return self._way(waiting.size, full=full, due_today=due_today) is not Way.WAIT
+
+    def _way(self, count: int, *, full: bool, due_today: bool) -> Way:
+        return way_for(
+            count,
+            self._gateway.budget(),
+            batch_from=self._batch_from,
+            full=full,
+            since_batch=None if self._batched_at is None else self._clock.monotonic() - self._batched_at,
+            rest=rest_after_batch(self._clock.now(), due_today=due_today),
+        )
+
     async def _in_batches(self, waiting: list[HubInvoice]) -> list[HubInvoice] | None:
         """Send what goes as batches now; return what goes one by one, None where KSeF cannot be reached."""
         waiting.sort(key=lambda each: each.sha256 not in self._left_behind)
-        rest = rest_after_batch([each.deadline for each in waiting], self._clock.now())
+        due_today = local_date(self._clock.now()) in {each.deadline for each in waiting}
         most = LARGEST
         while True:
             chunk, full = self._batches.next(waiting)
-            way = way_for(
-                len(waiting),
-                self._gateway.budget(),
-                batch_from=self._batch_from,
-                full=full or len(chunk) >= most,
-                since_batch=None if self._batched_at is None else self._clock.monotonic() - self._batched_at,
-                rest=rest,
-            )
+            way = self._way(len(waiting), full=full or len(chunk) >= most, due_today=due_today)
             if way is not Way.BATCH:
                 return waiting if way is Way.SINGLY else []
             self._beat()
@@ -177,10 +191,3 @@ class Backlog:
             self._beat()
             waiting = waiting[room:]
         return True
-
-
-def _by_session(invoices: Iterable[HubInvoice]) -> dict[str, list[HubInvoice]]:
-    found: dict[str, list[HubInvoice]] = defaultdict(list)
-    for invoice in invoices:
-        found[invoice.session_ref or ""].append(invoice)
-    return dict(found)

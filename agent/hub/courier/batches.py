@@ -64,6 +64,11 @@ class Batches:
         """Whether it may go in a batch: a technical correction is for interactive sessions only."""
         return invoice.version == 1 and self._may_be_of(invoice) > 1
 
+    @property
+    def largest(self) -> int:
+        """How many invoices a batch takes now."""
+        return min(LARGEST, self._breaker.largest, self._gateway.largest_batch)
+
     def next(self, invoices: Sequence[HubInvoice]) -> tuple[list[HubInvoice], bool]:
         """Return those that the next batch may hold, and whether it is full by their number."""
         chunk: list[HubInvoice] = []
@@ -77,8 +82,7 @@ class Batches:
 
     def _may_be_of(self, invoice: HubInvoice) -> int:
         """Return how large a batch may be that it goes in."""
-        largest = min(self._breaker.largest, self._gateway.largest_batch)
-        return min(largest, self._largest.get(invoice.sha256, LARGEST))
+        return min(self.largest, self._largest.get(invoice.sha256, LARGEST))
 
     async def send(self, chunk: Sequence[HubInvoice]) -> int:
         """Send as one batch, or the first of it where it is too large; return how many that were.

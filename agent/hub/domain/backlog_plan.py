@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from agent.domain.calendar import end_of_day, local_date
@@ -27,13 +26,12 @@ class Way(StrEnum):
     """The next batch takes it."""
 
 
-def rest_after_batch(deadlines: Iterable[date | None], now: datetime) -> float:
-    """Return how many seconds after a batch these may go as one that is not full.
+def rest_after_batch(now: datetime, *, due_today: bool) -> float:
+    """Return how many seconds after a batch what waits may go as one that is not full.
 
     A deadline that is over asks for nothing: what is late is not less late for a batch of its own.
     """
-    today = local_date(now)
-    is_pressing = end_of_day(today) - now <= LAST_MINUTES and today in deadlines
+    is_pressing = due_today and end_of_day(local_date(now)) - now <= LAST_MINUTES
     return LAST_BATCH_SECONDS if is_pressing else BATCH_SECONDS
 
 

@@ -103,6 +103,14 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class BacklogSize:
+    """How much waits that nobody waits for, and how much of it is due today."""
+
+    size: int
+    due_today: int
+
+
+@dataclass(frozen=True, slots=True)
 class Original:
     """The document KSeF holds under the same NIP, kind and number."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
-from agent.hub.domain.records import HubInvoice, InvoiceFacts, Offer, Till
+from agent.hub.domain.records import BacklogSize, HubInvoice, InvoiceFacts, Offer, Till
 from agent.hub.domain.states import HubState
 
 
@@ -68,6 +68,21 @@ class Invoices(Protocol):
 
     async def backlog(self, nip: str, limit: int) -> list[HubInvoice]:
         """Return what waits and is due now: by deadline (none comes last), then by arrival."""
+        ...
+
+    async def backlog_size(self, nip: str, today: date, limit: int) -> BacklogSize:
+        """Count what backlog() would return, without reading it."""
+        ...
+
+    async def undecided_sessions(self, nip: str) -> list[str]:
+        """Return the sessions in which something is SENT, or a DOUBT that is due; "" for those in none.
+
+        Those with a doubt come first, then the one that waits longest.
+        """
+        ...
+
+    async def undecided(self, nip: str, session_ref: str, limit: int) -> list[HubInvoice]:
+        """Return what is SENT, or a DOUBT that is due, in a session ("": in none), oldest first."""
         ...
 
     async def in_state(self, nip: str, state: HubState, limit: int) -> list[HubInvoice]:

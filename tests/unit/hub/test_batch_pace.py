@@ -17,15 +17,17 @@ from hypothesis import strategies as st
 
 from agent.domain.calendar import end_of_day, local_date
 from agent.hub.courier import batches as module
-from agent.hub.courier.backlog import Backlog
+from agent.hub.courier.backlog import READ_SECONDS, Backlog
 from agent.hub.courier.batches import Batches
 from agent.hub.courier.link import Link
 from agent.hub.courier.presses import Presses
 from agent.hub.courier.sender import Sender
 from agent.hub.domain.backlog_plan import BATCH_SECONDS, LAST_BATCH_SECONDS, LAST_MINUTES
-from agent.hub.domain.records import HubInvoice
+from agent.hub.domain.records import BacklogSize, HubInvoice
 from agent.hub.domain.states import HubState
 from agent.hub.ports import HubStore
+from agent.hub.store.database import Row
+from agent.hub.store.repositories import invoices as repository
 from agent.ports import CallOutcome, KsefError, Outgoing
 from agent.services.delivery.batch_breaker import REST_SECONDS
 from tests.fakes.clock import FakeClock
@@ -174,10 +176,32 @@ async def test_the_pieces_of_a_batch_that_ksef_refused_whole_go_after_a_rest_and
     the.hub.start()
     await the.hub.clock.advance(REST_SECONDS - 1)
     assert the.sizes == [50]
-    await the.hub.clock.advance(LOOK)
+    await the.hub.clock.advance(READ_SECONDS + LOOK)
     assert the.sizes == [50, *[6] * 8], "the last two wait, they are less than a piece"
     await the.hub.clock.advance(BATCH_SECONDS)
     assert the.sizes == [50, *[6] * 8, 2]
+
+
+async def test_what_only_waits_is_counted_and_seldom_read(the: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting for KSeF's verdict, and for the next batch: of thousands each round would read every row."""
+    read, built = list[str](), repository.invoice_of
+
+    def invoice_of(row: Row) -> HubInvoice:
+        read.append(row.text("state"))
+        return built(row)
+
+    async def no_verdicts(_: str) -> None:
+        return None
+
+    monkeypatch.setattr(the.hub.gateway, "batch_verdicts", no_verdicts)
+    await the.offer(*range(2 * LARGEST - 1))
+    the.hub.start()
+    await the.hub.clock.advance(10)
+    assert the.sizes == [LARGEST]
+    monkeypatch.setattr(repository, "invoice_of", invoice_of)
+    await the.hub.clock.advance(60)
+    assert read.count("waiting") <= 7 * (LARGEST - 1), "every ten seconds"
+    assert read.count("sent") <= 6 * LARGEST, "when KSeF is asked"
 
 
 # --- whatever comes, whenever -----------------------------------------------------------------------------------------
@@ -203,8 +227,13 @@ class Queue:
     async def read(self, work: Callable[[Queue], Awaitable[object]]) -> object:
         return await work(self)
 
-    async def in_state(self, *_: object) -> list[HubInvoice]:
+    async def undecided_sessions(self, _: str) -> list[str]:
         return []
+
+    async def backlog_size(self, _: str, today: date, limit: int) -> BacklogSize:
+        return BacklogSize(
+            min(limit, len(self.waiting)), [each.deadline for each in self.waiting.values()].count(today)
+        )
 
     async def backlog(self, _: str, limit: int) -> list[HubInvoice]:
         return sorted(self.waiting.values(), key=lambda each: (each.deadline or date.max, each.received_at))[:limit]
@@ -243,14 +272,14 @@ async def live_through(coming: list[Come], before_midnight: int) -> None:
     gateway.largest_batch, gateway.wait = LARGEST, 3600.0
     link, store = Link(gateway, clock, NIP), cast("HubStore", queue)
     batches = SentBatches(NIP, no, store, gateway, link=link, verdicts=no, clock=clock)
-    sender, verdicts = Sender(no, store, gateway, link=link, verdicts=no, clock=clock), cast("Any", Nothing())
+    sender = Sender(no, store, gateway, link=link, verdicts=no, clock=clock)
     backlog = Backlog(
         NIP,
         store,
         gateway,
         sender=sender,
         batches=batches,
-        verdicts=verdicts,
+        verdicts=no,
         presses=Presses(NIP, store, gateway, sender=sender, link=link, clock=clock),
         link=link,
         clock=clock,
@@ -268,13 +297,6 @@ async def live_through(coming: list[Come], before_midnight: int) -> None:
             queue.waiting[one.sha256], queue.kilobytes[one.sha256] = one, kilobytes
             offered.append(one)
     check(sent, offered, largest=max(queue.kilobytes.values()))
-
-
-class Nothing:
-    """In place of the recorder of verdicts: there is nothing undecided."""
-
-    async def resolve(self, doubts: Sequence[HubInvoice], _: object) -> None:
-        assert not doubts
 
 
 def check(sent: Sequence[Sent], offered: Sequence[HubInvoice], *, largest: int) -> None:

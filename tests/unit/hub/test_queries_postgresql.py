@@ -100,6 +100,7 @@ VALUES: Mapping[str, str] = {
     "slot": "1",
     "state": "sent",
     "till_id": "1",
+    "today": "2026-11-24",
     "token": A_HASH,
     "version": "1",
     **dict.fromkeys(("accepted_at", "at", "expires_at", "not_before", "now", "sent_at", "urgent_until"), NOON),

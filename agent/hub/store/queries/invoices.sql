@@ -98,6 +98,42 @@ WHERE nip = :nip AND state = 'waiting' AND (urgent_until IS NULL OR urgent_until
 ORDER BY deadline NULLS LAST, received_at
 LIMIT :limit
 
+-- backlog_size --
+-- How many that is, and how many of them are due today. In the same order: SQLite would take another index without.
+SELECT count(*) AS size, count(CASE WHEN deadline = :today THEN 1 END) AS due_today
+FROM (
+    SELECT deadline FROM invoices
+    WHERE nip = :nip AND state = 'waiting' AND (urgent_until IS NULL OR urgent_until <= :now)
+        AND (not_before IS NULL OR not_before <= :now)
+        AND NOT EXISTS (
+            SELECT 1 FROM bases
+            WHERE bases.sha256 = invoices.sha256 AND bases.ksef_number IS NULL AND EXISTS (
+                SELECT 1 FROM invoices AS base
+                WHERE base.number = bases.number AND base.nip || '' = invoices.nip AND base.sha256 <> invoices.sha256
+                    AND base.state IN ('waiting', 'sending', 'doubt', 'sent')
+            )
+        )
+    ORDER BY deadline NULLS LAST, received_at
+    LIMIT :limit
+) AS waiting
+
+-- undecided_sessions --
+-- Sessions in which something is sent, or a doubt that is due; those with a doubt first. The states are named as the
+-- index names them, so that it serves however many are done.
+SELECT COALESCE(session_ref, '') AS session FROM invoices
+WHERE nip = :nip AND state IN ('sending', 'doubt', 'sent') AND state <> 'sending'
+    AND (not_before IS NULL OR not_before <= :now)
+GROUP BY COALESCE(session_ref, '')
+ORDER BY min(CASE state WHEN 'doubt' THEN 0 ELSE 1 END), min(received_at)
+
+-- undecided --
+-- What that is of one of them. COALESCE: of a session, all that was ever sent in it would be looked through.
+SELECT * FROM invoices
+WHERE nip = :nip AND state IN ('sending', 'doubt', 'sent') AND state <> 'sending'
+    AND COALESCE(session_ref, '') = :session_ref AND (not_before IS NULL OR not_before <= :now)
+ORDER BY received_at
+LIMIT :limit
+
 -- under_way --
 -- Those in one of these states, oldest first; they are named, so that their index serves however many are done.
 SELECT * FROM invoices WHERE nip = :nip AND state = :state AND state IN ('sending', 'doubt', 'sent')

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import cast
 
 from agent.domain.errors import IllegalTransition, NotFound
 from agent.domain.json_io.canonical import Json
 from agent.domain.json_io.codec import from_plain, to_plain
-from agent.hub.domain.records import HubInvoice, InvoiceFacts, Offer, Refusal, Till
+from agent.hub.domain.records import BacklogSize, HubInvoice, InvoiceFacts, Offer, Refusal, Till
 from agent.hub.domain.states import HubState, check_move
 from agent.hub.store.database import Database, Row, Value, dump
 
@@ -140,6 +140,21 @@ class StoredInvoices:
     async def backlog(self, nip: str, limit: int) -> list[HubInvoice]:
         """Return what waits and nobody waits for."""
         return _invoices(await self._database.run("backlog", nip=nip, now=self._now(), limit=limit))
+
+    async def backlog_size(self, nip: str, today: date, limit: int) -> BacklogSize:
+        """Count what backlog() would return."""
+        (row,) = await self._database.run("backlog_size", nip=nip, now=self._now(), today=today, limit=limit)
+        return BacklogSize(row.whole("size"), row.whole("due_today"))
+
+    async def undecided_sessions(self, nip: str) -> list[str]:
+        """Return the sessions in which something is SENT, or a DOUBT that is due."""
+        rows = await self._database.run("undecided_sessions", nip=nip, now=self._now())
+        return [row.text("session") for row in rows]
+
+    async def undecided(self, nip: str, session_ref: str, limit: int) -> list[HubInvoice]:
+        """Return what is SENT, or a DOUBT that is due, in a session."""
+        rows = await self._database.run("undecided", nip=nip, session_ref=session_ref, now=self._now(), limit=limit)
+        return _invoices(rows)
 
     async def in_state(self, nip: str, state: HubState, limit: int) -> list[HubInvoice]:
         """Return those in one state, oldest first."""
