@@ -7,7 +7,7 @@ Rows, hashes, links and events stay for ever. The database file does not shrink;
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence, Set
+from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import asdict, field
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -30,8 +30,10 @@ from agent.store.sqlite import DATABASE, SqliteStore
 from agent.store.transaction import SqliteTransaction
 from agent.system.clock import SystemClock
 
-AT_ONCE = 25
+AT_ONCE = 100
 """Invoices that are read, written and noted together: one sync of their folder, one commit."""
+BYTES_AT_ONCE = 4 << 20
+"""Where those have so many bytes, no more are added: an invoice of ten thousand lines has megabytes."""
 NAMED = 5
 """Damaged documents that a sentence names."""
 WARSAW = ZoneInfo("Europe/Warsaw")
@@ -114,11 +116,8 @@ async def _export(database: Path, folder: Path, *, before: date, prune_before: d
     report = Report()
     try:
         with RunningCount("Zapisano faktur") as running:
-            archive, after = Archive(folder), 0
-            while waiting := await store.read(partial(_waiting, before=before, after=after)):
-                after, _ = waiting[-1]
-                wanted = [invoice_id for _, invoice_id in waiting]
-                bundles = await store.read(partial(_collected, wanted=wanted, pages=archive.pages, report=report))
+            archive = Archive(folder)
+            async for bundles in _batches(store, before, archive.pages, report):
                 saved = await asyncio.to_thread(archive.save, bundles)
                 await store.write(partial(_note, bundles=bundles, saved=saved))
                 report.exported += len(saved)
@@ -132,17 +131,28 @@ async def _export(database: Path, folder: Path, *, before: date, prune_before: d
     return report
 
 
-async def _waiting(transaction: SqliteTransaction, before: date, after: int) -> list[tuple[int, str]]:
-    return await transaction.exports.due(before, after, AT_ONCE)
+async def _batches(store: SqliteStore, before: date, pages: Set[Path], report: Report) -> AsyncIterator[list[Bundle]]:
+    """Yield what is to be exported, a few at a time; ``pages``: of sessions' UPO that the folder has by then."""
+    place: int | None = 0
+    while place is not None:
+        read = partial(_collected, before=before, after=place, pages=pages, report=report)
+        place, bundles = await store.read(read)
+        if bundles:
+            yield bundles
 
 
 async def _collected(
-    transaction: SqliteTransaction, wanted: Sequence[str], pages: Set[Path], report: Report
-) -> list[Bundle]:
-    """Read some invoices; what is damaged is told in the report and left out."""
+    transaction: SqliteTransaction, before: date, after: int, pages: Set[Path], report: Report
+) -> tuple[int | None, list[Bundle]]:
+    """Read the next invoices behind a place, and the place of the last (None: there are none).
+
+    What is damaged is told in the report and left out.
+    """
+    place: int | None = None
     found: list[Bundle] = []
-    known = set(pages)
-    for invoice_id in wanted:
+    known, size = set(pages), 0
+    for seq, invoice_id in await transaction.exports.due(before, after, AT_ONCE):
+        place = seq
         try:
             bundle = await collect(transaction, invoice_id, known)
         except DocumentDamaged as error:
@@ -151,7 +161,10 @@ async def _collected(
         if bundle.session_upo is not None:
             known.add(page_path(bundle.session_upo[0]))
         found.append(bundle)
-    return found
+        size += bundle.size
+        if size >= BYTES_AT_ONCE:
+            break
+    return place, found
 
 
 async def _note(transaction: SqliteTransaction, bundles: Sequence[Bundle], saved: Sequence[tuple[Path, bytes]]) -> None:

@@ -45,6 +45,11 @@ class Bundle:
         day = self.record.issued_on
         return Path(f"{day.year}") / f"{day.month:02}" / f"{number}_{self.record.id}.zip"
 
+    @property
+    def size(self) -> int:
+        """How many bytes of documents it holds, before they are packed."""
+        return sum(map(len, (*self.versions, self.upo or b"", *(job.data or b"" for job in self.prints))))
+
 
 async def collect(transaction: SqliteTransaction, invoice_id: str, pages: Container[Path] = ()) -> Bundle:
     """Read all of one invoice in one snapshot; ``pages``: of sessions' UPO whose bytes are not wanted again."""

@@ -13,10 +13,14 @@ import re
 import secrets
 import stat
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
+
+SYNCS_AT_ONCE = 8
+"""Files of write_all() that wait for the disk together."""
 
 
 def sync_folder(folder: Path) -> None:
@@ -61,11 +65,19 @@ def written_whole(path: Path, mode: int | None = None) -> Iterator[BinaryIO]:
 def write_all(files: Mapping[Path, bytes]) -> None:
     """Put many files in place, each as written_whole does; their folders are synced once, leftovers are not looked for.
 
-    OSError where one fails: then none of them, or some, are in place, each whole, and their names may not be durable.
+    All are synced before any takes its name, and side by side: the file system then writes its journal once for many of
+    them. OSError where one fails: then none of them, or some, are in place, each whole, and their names may not be
+    durable.
     """
     with ExitStack() as stack:
-        for path, data in files.items():
-            stack.enter_context(_written_beside(path, None)).write(data)
+        written = {path: stack.enter_context(_beside(path, None)) for path in files}
+        for path, (_, file) in written.items():
+            file.write(files[path])
+            file.flush()
+        with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:
+            list(pool.map(os.fsync, [file.fileno() for _, file in written.values()]))
+        for path, (temporary, _) in written.items():
+            temporary.replace(path)
     for path in {path.parent: path for path in files}.values():
         sync_names(path)
 
@@ -73,6 +85,16 @@ def write_all(files: Mapping[Path, bytes]) -> None:
 @contextmanager
 def _written_beside(path: Path, mode: int | None) -> Iterator[BinaryIO]:
     """Give a file that takes the name ``path`` when the block ends well: all of written_whole but what folders need."""
+    with _beside(path, mode) as (temporary, file):
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+        temporary.replace(path)
+
+
+@contextmanager
+def _beside(path: Path, mode: int | None) -> Iterator[tuple[Path, BinaryIO]]:
+    """Give a file beside ``path`` that nobody takes for a leftover, and its name; gone where the block fails."""
     _require_file(path)
     temporary = path.with_name(f"{_prefix(path)}{secrets.token_hex(8)}{_SUFFIX}")
     wanted = private_mode(path.parent) if mode is None else mode
@@ -80,10 +102,7 @@ def _written_beside(path: Path, mode: int | None) -> Iterator[BinaryIO]:
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - the descriptor carries the mode
             _mark_in_use(descriptor)
-            yield file
-            file.flush()
-            os.fsync(descriptor)
-            temporary.replace(path)
+            yield temporary, file
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
@@ -19,10 +20,10 @@ def indented(data: Json, margin: str = "\n") -> str:
     infinities raise ValueError. ``margin``: what begins a line at this depth.
     """
     if isinstance(data, str):
-        return _leaf(data)
+        return encode_basestring(data)
     inner = f"{margin} "
     if isinstance(data, Mapping):
-        parts = [f"{_leaf(key)}: {indented(value, inner)}" for key, value in sorted(data.items())]
+        parts = [f"{encode_basestring(key)}: {indented(value, inner)}" for key, value in sorted(data.items())]
         return f"{{{inner}{f',{inner}'.join(parts)}{margin}}}" if parts else "{}"
     if isinstance(data, Sequence):
         parts = [indented(value, inner) for value in data]

@@ -7,6 +7,7 @@ import hashlib
 import json
 import sqlite3
 import zipfile
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -57,10 +58,21 @@ def exported(folder: Path) -> dict[str, Any]:
     return told
 
 
+@pytest.mark.parametrize(
+    ("limit", "value", "batches"), [("AT_ONCE", 2, [2, 1, 1]), ("BYTES_AT_ONCE", 1, [1] * 4)], ids=["number", "bytes"]
+)
 def test_each_is_exported_once_and_a_damaged_one_holds_up_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, batches: list[int]
 ) -> None:
-    monkeypatch.setattr(export, "AT_ONCE", 2)
+    monkeypatch.setattr(export, limit, value)
+    sizes: list[int] = []
+    save = bundle.Archive.save
+
+    def counting(archive: bundle.Archive, bundles: Sequence[bundle.Bundle]) -> list[tuple[Path, bytes]]:
+        sizes.append(len(bundles))
+        return save(archive, bundles)
+
+    monkeypatch.setattr(bundle.Archive, "save", counting)
     pages: list[Path] = []
     looked = bundle.holds
 
@@ -75,6 +87,7 @@ def test_each_is_exported_once_and_a_damaged_one_holds_up_no_other(
     left.write_bytes(b"left by a killed run")
     told = exported(tmp_path)
     assert (told["exported"], len(told["damaged"])) == (4, 1)
+    assert sizes == batches
     assert len(pages) == 2, "the page of the UPO is looked for, and read back, once in a run"
     assert not left.exists()
     files = {path.name.partition("_")[2]: path for path in (tmp_path / "out").rglob("*.zip")}

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from agent.system import durable_files
 from agent.system.durable_files import (
+    SYNCS_AT_ONCE,
     clear_leftovers,
     make_private_folders,
     private_mode,
@@ -94,25 +97,44 @@ def test_many_files_are_whole_and_their_folder_is_synced_once(tmp_path: Path, mo
     assert names == [[".kept.tmp", "file-0", "file-1", "file-2", "kept.0123456789abcdef.tmp"]]
 
 
-def test_of_many_files_a_write_that_fails_leaves_each_whole_or_as_it_was(
+def test_many_files_are_synced_side_by_side_before_any_has_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {tmp_path / f"file-{number}": b"new" for number in range(2 * SYNCS_AT_ONCE)}
+    together = Barrier(SYNCS_AT_ONCE, timeout=10)
+    synced = os.fsync
+
+    def waiting(descriptor: int) -> None:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            together.wait()
+            assert not any(path.exists() for path in files)
+        synced(descriptor)
+
+    monkeypatch.setattr(os, "fsync", waiting)
+    write_all(files)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == files
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+def test_of_many_files_a_write_that_fails_leaves_each_whole_or_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     files = {tmp_path / f"file-{number}": b"new" for number in range(3)}
     (tmp_path / "file-1").write_bytes(b"old")
-    synced = os.fsync
-    count = 0
+    place = os if failing == "fsync" else Path
+    work = getattr(place, failing)
+    count = itertools.count(1)
 
-    def failing(descriptor: int) -> None:
-        nonlocal count
-        count += 1
-        if count == 2:
+    def second_fails(*arguments: object) -> None:
+        if next(count) == 2:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
-        synced(descriptor)
+        work(*arguments)
 
-    monkeypatch.setattr(os, "fsync", failing)
+    monkeypatch.setattr(place, failing, second_fails)
     with pytest.raises(OSError, match="Input/output"):
         write_all(files)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file-1": b"old", "file-2": b"new"}
+    done = {} if failing == "fsync" else {"file-0": b"new"}
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file-1": b"old", **done}
 
 
 class TestPlanted:
