@@ -8,7 +8,9 @@ import io
 import re
 import zipfile
 from collections.abc import Container, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.domain.errors import Refused
 from agent.domain.invoice import InvoiceRecord
@@ -19,8 +21,12 @@ from agent.store.transaction import SqliteTransaction
 from agent.system.durable_files import clear_leftovers, make_private_folders, sync_folder, write_all
 from agent.system.os_errors import polish_reason
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 _KEYS = {"stored_xml": "xml"}
 """What a field is called in the archive, where not by its own name."""
+_LEAVES = (str, int, float)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The same content gives the same bytes."""
 
@@ -166,15 +172,20 @@ def _json(value: object) -> bytes:
 
 
 def _plain(value: object) -> Json:
-    if value is None or isinstance(value, str | int | float):
+    if value is None or isinstance(value, _LEAVES):
         return value
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, Mapping):  # an event's data, JSON already
+        return value
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = {field.name: _KEYS.get(field.name, field.name) for field in dataclasses.fields(value)}
-        return {key: _plain(getattr(value, name)) for name, key in names.items()}
     if isinstance(value, bytes):
         return {"sha256": hashlib.sha256(value).hexdigest(), "bytes": len(value)}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {key: _plain(getattr(value, name)) for name, key in _names(type(value))}
     return str(value)
+
+
+@cache
+def _names(kind: type[DataclassInstance]) -> list[tuple[str, str]]:
+    """Return the names of a dataclass's fields, and what they are called in the archive."""
+    return [(field.name, _KEYS.get(field.name, field.name)) for field in dataclasses.fields(kind)]

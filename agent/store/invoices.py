@@ -131,8 +131,6 @@ class SqliteInvoices:
         records = await self._select(_BY_ID, {"id": invoice_id})
         if not records:
             raise _not_found()
-        if not records[0].intact or not _named_by_codes(records[0]):
-            self._connection.damaged[f"faktura {records[0].number}"] = None
         return records[0]
 
     async def find(self, query: InvoiceFilter) -> list[InvoiceRecord]:
@@ -318,7 +316,11 @@ class SqliteInvoices:
 
     async def _select(self, tail: str, parameters: dict[str, Value]) -> list[InvoiceRecord]:
         rows = await self._connection.run_sql(f"{_RECORD}\n{tail}", parameters)
-        return [codec.read_invoice(row) for row in codec.by_name(rows)]
+        records = [codec.read_invoice(row) for row in codec.by_name(rows)]
+        for record in records:
+            if not record.intact or not _named_by_codes(record):
+                self._connection.damaged[f"faktura {record.number}"] = None
+        return records
 
     async def _queue(self, tail: str, parameters: dict[str, Value]) -> list[Unsent]:
         rows = await self._connection.run_sql(f"{QUERIES['queue_select']}\n{tail}", parameters)

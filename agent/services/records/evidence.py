@@ -176,15 +176,15 @@ class Evidence:
         return stretch
 
     async def _read_page(self, query: InvoiceFilter, tx: Transaction) -> list[InvoiceFile]:
-        return [await self._read_whole(each.id, tx) for each in await tx.invoices.summaries(query)]
+        return [await self._read_whole(record, tx) for record in await tx.invoices.find(query)]
 
-    async def _read_whole(self, invoice_id: str, tx: Transaction) -> InvoiceFile:
-        named = await tx.sessions.upo_of(invoice_id)
+    async def _read_whole(self, record: InvoiceRecord, tx: Transaction) -> InvoiceFile:
+        named = await tx.sessions.upo_of(record.id)
         return InvoiceFile(
-            record=await tx.invoices.get(invoice_id),
-            versions=await tx.invoices.versions(invoice_id),
-            upo=await tx.invoices.upo(invoice_id),
-            papers=tuple(self._paper(job) for job in await tx.prints.of_invoice(invoice_id)),
+            record=record,
+            versions=await tx.invoices.versions(record.id),
+            upo=await tx.invoices.upo(record.id),
+            papers=tuple(self._paper(job) for job in await tx.prints.of_invoice(record.id)),
             session_upo=None if named is None else SessionUpo(named.session, named.page),
         )
 

@@ -29,7 +29,7 @@ from agent.domain.errors import AgentError, StoreUnfit
 from agent.domain.event_kinds import EventKind
 from agent.domain.json_io.canonical import Json
 from agent.domain.lifecycle import InvoiceState, PrintState
-from agent.ports import Fact, KeyRecord
+from agent.ports import Fact, InvoiceFilter, KeyRecord
 from agent.store import books as store_books
 from agent.store import soundness
 from agent.store.rows_by_log import rows_by_log
@@ -433,13 +433,17 @@ async def an_older_invoice(transaction: SqliteTransaction) -> None:
     await transaction.events.append(EventKind.ACCEPTED, {}, f"inv-{name}")
 
 
-async def test_a_code_of_another_document_is_noted_where_it_is_read(path: Path) -> None:
+@pytest.mark.parametrize("alone", [True, False])
+async def test_a_code_of_another_document_is_noted_where_it_is_read(path: Path, alone: bool) -> None:
     tamper(path, f"UPDATE versions SET link_invoice = '{CODE}' WHERE invoice_id = 'inv-17'")
     store = await SqliteStore.open(path, FakeClock(), threaded=False)
     found = store.found
     assert found is not None
     store.found = None
-    await store.read(lambda tx: tx.invoices.get("inv-17"))
+    if alone:
+        await store.read(lambda tx: tx.invoices.get("inv-17"))
+    else:
+        await store.read(lambda tx: tx.invoices.find(InvoiceFilter(number="FV-1/17")))
     assert "faktura FV-1/17" in str(store.damage)
     await store.close()
 
