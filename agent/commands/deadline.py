@@ -20,7 +20,8 @@ from agent.domain.invoice import Mode
 from agent.domain.json_io.canonical import Json
 from agent.domain.outages.deadlines import Deadline, deadline
 from agent.domain.outages.latarnia import BadAnswer, Unknown, parse_instant, parse_messages
-from agent.domain.outages.timeline import Timeline, facts_of
+from agent.domain.outages.news import facts_of
+from agent.domain.outages.timeline import Timeline
 from agent.domain.values import dataclass
 from agent.system.os_errors import polish_reason
 

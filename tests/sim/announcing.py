@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 from agent.domain.json_io.canonical import Json
 from agent.domain.outages.latarnia import parse_messages
-from agent.domain.outages.timeline import Timeline, TimelineFact, facts_of
+from agent.domain.outages.news import facts_of
+from agent.domain.outages.timeline import Timeline, TimelineFact
 from tests.sim.oracle import WARSAW, Outage
 
 CATEGORY = {"failure": "FAILURE", "total": "TOTAL_FAILURE", "maintenance": "MAINTENANCE"}

@@ -33,7 +33,7 @@ from agent.domain.outages.facts import (
     fact_to_json,
     source_of,
 )
-from agent.domain.outages.latarnia import Category, Parsed, Status, Unknown, parse
+from agent.domain.outages.latarnia import Category, Status, Unknown
 from agent.domain.values import dataclass
 
 __all__ = [
@@ -49,8 +49,6 @@ __all__ = [
     "UnknownSeen",
     "fact_from_json",
     "fact_to_json",
-    "facts_of",
-    "new_facts",
     "source_of",
 ]
 
@@ -188,27 +186,6 @@ class Timeline:
         spoken = [word for word in _declarations(self.facts) if word.kind in kinds and word.at <= instant]
         newest = max(spoken, key=lambda word: word.at, default=None)
         return newest if newest and newest.kind is DeclarationKind.OFFLINE24_DECLARED else None
-
-
-def new_facts(timeline: Timeline, status_text: str, messages_text: str, seen_at: datetime) -> list[TimelineFact]:
-    """Return what one poll of Latarnia adds: nothing where nothing changed.
-
-    BadAnswer (latarnia.py) where an answer is not of Latarnia's form.
-    """
-    return facts_of(timeline, parse(status_text, messages_text), seen_at)
-
-
-def facts_of(timeline: Timeline, parsed: Parsed, seen_at: datetime) -> list[TimelineFact]:
-    """Return what already parsed answers add."""
-    known = {fact.announcement for fact in timeline.facts if isinstance(fact, AnnouncementSeen)}
-    known_unknown = set(timeline.unknown())
-    added: list[TimelineFact] = [
-        AnnouncementSeen(announcement, seen_at) for announcement in parsed.announcements if announcement not in known
-    ]
-    added += [UnknownSeen(unknown, seen_at) for unknown in parsed.unknown if unknown not in known_unknown]
-    if parsed.status is not None and parsed.status is not timeline.at(seen_at).status:
-        added.append(StatusSeen(parsed.status, seen_at))
-    return added
 
 
 # --- the fold ---------------------------------------------------------------------------------------

@@ -10,12 +10,14 @@ from datetime import datetime
 
 from agent.domain.event_kinds import EventKind
 from agent.domain.outages.latarnia import BadAnswer, Unknown, parse
-from agent.domain.outages.timeline import facts_of
+from agent.domain.outages.news import facts_of, left_out
 from agent.ports import Clock, Json, KsefError, StatusSource, Store
 from agent.services.elapsed import Since
 from agent.services.outages.known_timeline import KnownTimeline
 from agent.services.outages.recorded_facts import RecordedFacts
 from agent.services.signals import Signal
+
+TOO_MANY = Unknown("messages", "za dużo nowych komunikatów", "")
 
 
 class Announcements:
@@ -65,6 +67,8 @@ class Announcements:
         self.not_understood = parsed.unknown
         if added := facts_of(self._timeline.current, parsed, self._now()):
             await self._facts.record(added)
+        if left_out(self._timeline.current, parsed):
+            self.not_understood += (TOO_MANY,)
 
     def status_word(self) -> str:
         """Return Latarnia's own word for the state of KSeF, unreachable where it does not answer."""

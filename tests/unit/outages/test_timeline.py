@@ -10,6 +10,7 @@ import pytest
 
 from agent.domain.json_io.canonical import Json
 from agent.domain.outages.latarnia import Category, Status
+from agent.domain.outages.news import MORE_A_DAY, MOST_ANNOUNCEMENTS, MOST_UNKNOWN, new_facts
 from agent.domain.outages.timeline import (
     AnnouncementSeen,
     Declaration,
@@ -22,7 +23,6 @@ from agent.domain.outages.timeline import (
     UnknownSeen,
     fact_from_json,
     fact_to_json,
-    new_facts,
     source_of,
 )
 
@@ -229,6 +229,44 @@ def test_unknown_words_change_nothing_and_are_kept_once() -> None:
     timeline = poll(timeline, hour(2), "METEOR", message(category="METEOR"))
     assert len(timeline.unknown()) == 2
     assert timeline.at(hour(3)) == Situation(hour(3))
+
+
+# --- a source that invents messages -----------------------------------------------------------------
+
+
+def inventing(timeline: Timeline, at: datetime, count: int) -> Timeline:
+    """A poll whose messages nobody has seen before."""
+    name = at.isoformat()
+    new = [message(id=f"{name} {number}", eventId=f"{name} {number}") for number in range(count)]
+    return poll(timeline, at, "FAILURE", *new)
+
+
+def announcements(timeline: Timeline) -> int:
+    return sum(isinstance(fact, AnnouncementSeen) for fact in timeline.facts)
+
+
+def test_invented_messages_are_bounded_and_the_end_of_a_known_outage_is_taken_all_the_same() -> None:
+    timeline = heard(START)
+    for number in range(5):
+        timeline = inventing(timeline, hour(2 + number / 60), 400)
+    assert announcements(timeline) == MOST_ANNOUNCEMENTS
+    timeline = inventing(timeline, hour(20), 400)
+    assert announcements(timeline) == MOST_ANNOUNCEMENTS, "the day is full"
+    later = hour(30)
+    invented = [message(id=f"late {number}", eventId=f"late {number}") for number in range(400)]
+    timeline = poll(timeline, later, "FAILURE", *invented, END)
+    assert announcements(timeline) == MOST_ANNOUNCEMENTS + MORE_A_DAY
+    (event,) = [each for each in timeline.events if each.id == "1"]
+    assert event.end == hour(10), "a deadline rests on it"
+    assert poll(timeline, hour(31), "FAILURE", *invented, END) == timeline
+
+
+def test_invented_words_are_bounded() -> None:
+    timeline = Timeline()
+    for number in range(3):
+        strange = [message(id=f"{number} {each}", category="METEOR") for each in range(600)]
+        timeline = poll(timeline, hour(number), "FAILURE", *strange)
+    assert len(timeline.unknown()) == MOST_UNKNOWN
 
 
 # --- total failure ----------------------------------------------------------------------------------

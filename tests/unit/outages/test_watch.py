@@ -59,6 +59,19 @@ async def test_half_a_character_of_latarnia_stops_neither_presses_nor_health(tmp
         assert (sold.mode, "K/1 ?" in sold.reason) == (Mode.FAILURE, True)
 
 
+async def test_messages_for_which_there_is_no_room_are_told(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        (known,) = [item.message for item in news_of(Outage("failure", START, START, None), 7)]
+        for number in range(3):
+            names = [f"{number}-{each}" for each in range(600)]
+            place.latarnia.messages = [{**known, "id": each, "eventId": each} for each in names]
+            await place.announcements.poll()
+            await place.problems.refresh()
+            told = [each.message for each in place.health.report().problems if each.code == "latarnia-unknown"]
+            assert any("za dużo nowych komunikatów" in each for each in told) == (number > 0)
+        assert len(await place.store.read(lambda tx: tx.facts.all())) < 1100
+
+
 async def test_the_breaker_survives_a_restart(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         place.gateway.up = False
