@@ -89,6 +89,76 @@ def test_of_a_program_that_does_not_run_the_files_are_read(
 def test_a_hub_on_the_same_machine_is_not_taken_away(script: Any, says: Says) -> None:
     says("dpkg-query", "installed")
     with pytest.raises(script.Stopped, match="ksef-agent-hub"):
-        script.go_back(SimpleNamespace(to="0.1.0", package=None, send_seconds=0, leave_unsent=False), "/nonexistent")
+        script.go_back(
+            SimpleNamespace(to="0.1.0", package=None, send_seconds=0, leave_unsent=False), "/nonexistent", ran=True
+        )
     text = ROLLBACK.read_text("utf-8")
     assert "--no-remove" in text
+
+
+@pytest.fixture
+def machine(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A till with its service, whose old version needs no copy; ``killed_at``: the program after which power is cut."""
+    told: list[tuple[str, ...]] = []
+    here = SimpleNamespace(state="active", told=told, killed_at="", starts=lambda: ("systemctl", "start") in told)
+
+    def run(*command: str, check: bool = True, **_more: object) -> str:
+        told.append(command[:2])
+        if command[:2] in {("systemctl", "stop"), ("systemctl", "start")}:
+            here.state = "active" if command[1] == "start" else "inactive"
+        if command[0] == here.killed_at:
+            raise KeyboardInterrupt
+        return here.state + "\n" if command[:2] == ("systemctl", "is-active") else ""
+
+    monkeypatch.setattr(script, "run", run)
+    monkeypatch.setattr(script, "RAN", str(tmp_path / "was-active"))
+    monkeypatch.setattr(script, "settings", lambda: (str(tmp_path), ADDRESS))
+    monkeypatch.setattr(script, "schema_of_package", lambda _: 7)
+    monkeypatch.setattr(script, "ready", lambda _: here.state == "active")
+    monkeypatch.setattr(script.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(sys, "argv", ["ksef-agent-rollback", "--package", "ksef-agent_0.1.0.deb"])
+    return here
+
+
+@pytest.mark.parametrize("state", ["active", "activating", "failed"])
+def test_a_service_that_ran_or_gave_up_is_started(script: Any, machine: Any, state: str) -> None:
+    machine.state = state
+    script.main()
+    assert machine.starts()
+
+
+def test_a_service_that_was_stopped_stays_stopped(
+    script: Any, machine: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.state = "inactive"
+    script.main()
+    assert not machine.starts()
+    assert json.loads(capsys.readouterr().out)["started"] is False
+
+
+def test_a_service_that_a_killed_try_stopped_is_started_by_the_next(script: Any, machine: Any) -> None:
+    machine.killed_at = "apt-get"
+    with pytest.raises(KeyboardInterrupt):
+        script.main()
+    assert machine.state == "inactive"
+    machine.killed_at = ""
+    script.main()
+    assert machine.starts()
+    machine.told.clear()
+    machine.state = "inactive"
+    script.main()
+    assert not machine.starts(), "what an earlier try knew is forgotten"
+
+
+def test_a_service_that_was_stopped_stays_so_where_nothing_is_done(
+    script: Any, machine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> int:
+        raise script.Stopped("no package")
+
+    monkeypatch.setattr(script, "schema_of_package", refuse)
+    for state, starts in (("inactive", False), ("active", True)):
+        machine.state = state
+        with pytest.raises(SystemExit):
+            script.main()
+        assert machine.starts() is starts
