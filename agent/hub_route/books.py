@@ -12,12 +12,12 @@ from agent.domain.lifecycle import InvoiceState
 from agent.hub_route.chain import Chain
 from agent.hub_route.closings import Closings
 from agent.hub_route.gateway import handover
-from agent.ports import Event, KsefError, Outgoing, Store, Transaction
+from agent.hub_route.log_position import LogPosition
+from agent.ports import KsefError, Outgoing, Store, Transaction
 from agent.services.hub_copies import note_refused, refused_copies, settled_copies
 
 BOOKED = "hub:books"
 """In the notebook: the event of the log up to which the hub has the invoices that are never sent."""
-EVENTS_AT_ONCE = 500
 MOST_REFUSED = 500
 """So many are remembered; what comes after them waits: it is no longer about one invoice."""
 AGAIN_SECONDS = 3600.0
@@ -35,7 +35,10 @@ class HubBooks:
         self._changed = changed
         self._refused = chain.refusals.of_books
         self._offered_again_at: float | None = None
+        self._kept: dict[str, str] = {}
+        """What the notebook says was refused."""
         self._closings = Closings(chain.client, store)
+        self._log = LogPosition(store, BOOKED)
 
     async def hand_over(self) -> None:
         """Hand over what the hub does not have; what it cannot take now waits for the next time.
@@ -49,24 +52,24 @@ class HubBooks:
         try:
             await self._hand_over()
         except KsefError:
-            await self._store.write(partial(note_refused, self._refused.reasons))
+            await self._keep_refused()
         finally:
             if before != self._refused.reasons:
                 self._changed()
 
     async def _hand_over(self) -> None:
-        cursor, self._refused.reasons = await self._store.read(_books)
+        self._kept = await self._store.read(refused_copies)
+        self._refused.reasons = dict(self._kept)
         await self._offer_again()
-        while events := await self._store.read(partial(_events, cursor)):
-            for event in events:
-                if event.kind != EventKind.EXEMPT or not event.invoice_id:
-                    continue
+        while events := await self._log.next_events():
+            exempt = [each.invoice_id for each in events if each.kind == EventKind.EXEMPT and each.invoice_id]
+            for invoice_id in exempt:
                 if len(self._refused.reasons) >= MOST_REFUSED:
-                    await self._store.write(partial(note_refused, self._refused.reasons))
+                    await self._keep_refused()
                     return
-                await self._offer(event.invoice_id)
-            cursor = events[-1].seq
-            await self._store.write(partial(_note_booked, cursor, self._refused.reasons))
+                await self._offer(invoice_id)
+            await self._keep_refused()  # before the place behind them: a crash in between offers them again
+            await self._log.passed(events, done=bool(exempt))
 
     async def _offer_again(self) -> None:
         """Offer what was refused, where an hour is over."""
@@ -77,7 +80,12 @@ class HubBooks:
         self._offered_again_at = now
         for invoice_id in tuple(self._refused.reasons):
             await self._offer(invoice_id)
-        await self._store.write(partial(note_refused, self._refused.reasons))
+        await self._keep_refused()
+
+    async def _keep_refused(self) -> None:
+        if self._refused.reasons != self._kept:
+            await self._store.write(partial(note_refused, self._refused.reasons))
+            self._kept = dict(self._refused.reasons)
 
     async def _offer(self, invoice_id: str) -> None:
         """Hand one over, if it is exempt still and no manager closed its case. KsefError: the hub can take none now."""
@@ -89,19 +97,5 @@ class HubBooks:
         await self._refused.offer(record, self._chain.client.keep(handover(copy, EXEMPT)))
 
 
-async def _events(cursor: int, tx: Transaction) -> list[Event]:
-    return await tx.events.after(cursor, EVENTS_AT_ONCE)
-
-
 async def _copy(invoice_id: str, tx: Transaction) -> tuple[InvoiceRecord, bool]:
     return await tx.invoices.get(invoice_id), invoice_id in await settled_copies(tx)
-
-
-async def _books(tx: Transaction) -> tuple[int, dict[str, str]]:
-    cursor = await tx.key_values.get(BOOKED)
-    return cursor if isinstance(cursor, int) else 0, await refused_copies(tx)
-
-
-async def _note_booked(cursor: int, refused: dict[str, str], tx: Transaction) -> None:
-    await tx.key_values.put(BOOKED, cursor)
-    await note_refused(refused, tx)

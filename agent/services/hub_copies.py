@@ -15,10 +15,9 @@ SETTLED = "hub:books:settled"
 
 
 async def refused_copies(tx: Transaction) -> dict[str, str]:
-    """Return the hub's reasons, in Polish, by id; without those a person has seen to."""
-    kept = _texts(await tx.key_values.get(REFUSED))
-    settled = await settled_copies(tx)
-    return {name: why for name, why in kept.items() if name not in settled}
+    """Return the hub's reasons, in Polish, by id; those a person has seen to are never noted."""
+    kept = await tx.key_values.get(REFUSED)
+    return {str(name): str(text) for name, text in kept.items()} if isinstance(kept, Mapping) else {}
 
 
 async def note_refused(refused: Mapping[str, str], tx: Transaction) -> None:
@@ -41,7 +40,3 @@ async def settled_copies(tx: Transaction) -> Collection[str]:
     """Return the ids of those that a person has seen to."""
     kept: Json = await tx.key_values.get(SETTLED)
     return frozenset(str(each) for each in kept) if isinstance(kept, list) else frozenset()
-
-
-def _texts(kept: Json) -> dict[str, str]:
-    return {str(name): str(text) for name, text in kept.items()} if isinstance(kept, Mapping) else {}

@@ -31,7 +31,9 @@ from agent.hub_route.closings import TOLD
 from agent.hub_route.gateway import is_hub_session
 from agent.hub_route.latarnia import ChainLatarnia
 from agent.hub_route.news import CURSOR
+from agent.ports import Event
 from agent.sandbox.server import NIP
+from agent.store.log import SqliteEvents
 from tests.fakes.clock import FakeClock
 from tests.fakes.hub_till import TillOfAChain, till_of_a_chain
 from tests.fakes.world import MANAGER, FakeLatarnia
@@ -219,6 +221,33 @@ async def test_what_is_never_sent_is_in_the_books_of_the_hub_and_nowhere_else(tm
         markers = {str(row["number"]): row["marker"] async for page in books.register(NIP, month) for row in page}
         assert markers[consumer.number] == "BFK"
         assert consumer.number not in ledger(it)
+
+
+async def test_what_is_no_matter_of_the_hubs_books_is_gone_past_without_a_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with till_of_a_chain(tmp_path, extra=OUTSIDE) as it:
+        await it.turn()
+        store, commits = it.joined.agent.store, list[object]()
+        await it.joined.sell(buyer=CONSUMER)
+        await it.books.hand_over()
+        booked = await store.read(lambda tx: tx.key_values.get(BOOKED))
+        assert isinstance(booked, int), "where something was handed over the place is durable"
+        await it.joined.sell()
+        asked: list[int] = []
+        after = SqliteEvents.after
+
+        def counted(events: SqliteEvents, seq: int, limit: int = 1000) -> Awaitable[list[Event]]:
+            asked.append(seq)
+            return after(events, seq, limit)
+
+        with monkeypatch.context() as watched:
+            watched.setattr(store, "write", commits.append)
+            watched.setattr(SqliteEvents, "after", counted)
+            await it.books.hand_over()
+            await it.books.hand_over()
+        newest = await store.read(lambda tx: tx.events.newest())
+        assert (commits, set(asked[-2:])) == ([], {newest}), "a second look begins where the first one stopped"
 
 
 def altered(record: InvoiceRecord) -> Handover:
