@@ -13,7 +13,7 @@ from functools import partial
 
 from agent.hub.courier.link import Link
 from agent.hub.courier.sender import outgoing
-from agent.hub.courier.verdicts import LONGEST_REST, SLICE, VerdictRecorder, moved_meanwhile
+from agent.hub.courier.verdicts import SLICE, VerdictRecorder, moved_meanwhile
 from agent.hub.domain.records import HubInvoice, InvoiceFacts, OutcomeKind
 from agent.hub.domain.states import HubState
 from agent.hub.ports import HubStore, HubTransaction, Leadership
@@ -188,7 +188,7 @@ class Batches:
         if error.code != TOO_MANY and not of_batches:
             self._link.nothing_taken(error)
         rest = self._breaker.failed(error, of_batches=of_batches)
-        until = None if rest is None else self._clock.now() + timedelta(seconds=min(rest, LONGEST_REST))
+        until = None if rest is None else self._clock.now() + timedelta(seconds=rest)
         facts = InvoiceFacts(not_before=until, trouble=error.message)
         if error.outcome is CallOutcome.UNKNOWN:
             await self._move(hashes, HubState.SENDING, HubState.DOUBT, facts, tell=OutcomeKind.DOUBT)
