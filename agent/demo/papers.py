@@ -121,7 +121,8 @@ class Papers:
         for _ in range(100):
             await agent.connection.probe()
             await agent.queue.pass_once()
-            waiting = [each for each in await agent.invoices.unsent() if each.record.mode is not Mode.TOTAL_FAILURE]
+            listed = (await agent.invoices.queue()).invoices
+            waiting = [each for each in listed if each.record.mode is not Mode.TOTAL_FAILURE]
             if not waiting:
                 return
             await agent.clock.sleep(0.3)

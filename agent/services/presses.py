@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from agent.ports import Clock
+
+T = TypeVar("T")
 
 LOOK_SECONDS = 0.02
 """Between two looks whether the press is over."""
@@ -53,6 +56,13 @@ class Presses:
         """
         await asyncio.sleep(0)
         await self.pass_by()
+
+    async def among(self, rows: Iterable[T]) -> AsyncIterator[T]:
+        """Yield these rows and let presses in between."""
+        for place, row in enumerate(rows):
+            if place and place % ROWS_AT_ONCE == 0:
+                await self.let_in()
+            yield row
 
     def stand_back(self) -> None:
         """As pass_by(), for work in a thread beside the loop, which it blocks."""

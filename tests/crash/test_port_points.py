@@ -111,7 +111,7 @@ async def backlog_by_batch(place: World) -> None:
 async def held_correction(place: World) -> None:
     place.gateway.up = False
     await press(place, "a")
-    record = (await place.invoices.unsent())[0].record
+    record = (await place.invoices.queue()).invoices[0].record
     body = json.dumps({"kind": "full_return", "reason": "zwrot"}).encode()
     task = asyncio.ensure_future(counter.correct(place, record.id, body, "k", CASHIER))
     while not task.done():

@@ -64,12 +64,12 @@ async def empty_queue(pair: AgentWithSandbox) -> None:
     for _ in range(200):
         await pair.agent.queue.pass_once()
         await pair.agent.pending.issue_ready()
-        if not await pair.agent.invoices.unsent() and not await pair.agent.pending.waiting():
+        if not (await pair.agent.invoices.queue()).invoices and not await pair.agent.pending.waiting():
             return
         await asyncio.sleep(0.02)
     left = [
         (answer.record.number, answer.record.state, answer.record.rejection)
-        for answer in await pair.agent.invoices.unsent()
+        for answer in (await pair.agent.invoices.queue()).invoices
     ]
     raise AssertionError(f"still waiting: {left}")
 

@@ -191,7 +191,7 @@ async def test_a_number_that_is_taken_by_another_document(place: AgentWithSandbo
     await place.agent.rejected.close(invoice.id, f"Wystawiono {again.number}.", MANAGER)
     assert [row["number"] for row in [each async for each in place.agent.register.rows(month, today)]] == [again.number]
     assert "series-collision" not in await place.problems()
-    assert await place.agent.invoices.unsent() == []
+    assert (await place.agent.invoices.queue()).invoices == []
     assert place.agent.health.report().queue.unsent == 0
     assert abandoned(await place.record(invoice.id))
     assert (await place.log(invoice.id))[-1].kind in {"closed", "alert_ended"}

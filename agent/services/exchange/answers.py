@@ -63,10 +63,11 @@ class Answers:
         self._view = view
         self._kinds = frozenset(results)
 
-    async def file(self, record: Dropped, data: bytes | None) -> None:
+    async def file(self, record: Dropped, data: bytes | None) -> bool:
         """Write the answer of a file that was taken, and move the file beside it. May be repeated.
 
         data  its content; None where it was too large to be read
+        Return whether there are more or fewer refused files than before.
         """
         await self._make_room(record)
         made = [await made_of(self._store, self._pending, each) for each in record.documents]
@@ -74,9 +75,11 @@ class Answers:
             await self._remember(record, made)
         await self._write(record, made, data, None)
         await self._folder.move(Place.TAKEN, record.name, record.place, record.name)
-        if record.place is Place.DONE:
-            with contextlib.suppress(FileHeld):  # a person reads it; it is out of date, no more
-                await self._overcome(record)
+        if record.place is Place.REFUSED:
+            return True
+        with contextlib.suppress(FileHeld):  # a person reads it; it is out of date, no more
+            return await self._overcome(record)
+        return False
 
     async def renew(self, entry: str, changed: frozenset[str]) -> None:
         """Write the answer of a file anew, since KSeF said something about the invoices ``changed``."""
@@ -134,10 +137,10 @@ class Answers:
     async def _put(self, record: Dropped, kind: str, data: bytes, position: int | None = None) -> None:
         await self._folder.put(record.place, names.result_name(record.stem, kind, position), data)
 
-    async def _overcome(self, record: Dropped) -> None:
+    async def _overcome(self, record: Dropped) -> bool:
         """Take what an earlier try of the very same file left among the refused from there: it is issued now."""
         if await self._folder.sha256(Place.REFUSED, record.name) != record.sha256:
-            return
+            return False
         stem = names.stem_overcome(record.stem, record.sha256)
         await self._store.write(partial(_forget_refused, replace(record, place=Place.REFUSED)))
         for name in await self._folder.names(Place.REFUSED, record.stem):
@@ -146,6 +149,7 @@ class Answers:
                 await self._folder.move(Place.REFUSED, name, Place.DONE, stem + rest)
         suffix = record.name.rpartition(".")[2]
         await self._folder.move(Place.REFUSED, record.name, Place.DONE, f"{stem}.{suffix}")
+        return True
 
     async def _make_room(self, record: Dropped) -> None:
         """Push aside what an earlier file of the same name, with other content, left there."""

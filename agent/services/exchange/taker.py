@@ -31,7 +31,7 @@ class Taker:
         return self._intake.largest(kind)
 
     async def issue(self, look: Look) -> bool:
-        """Issue and answer; True where anything in the file was refused.
+        """Issue and answer; True where there are more or fewer refused files than before.
 
         FileHeld where the file cannot be moved, FolderAway and Unavailable as ever: the same call later.
         """
@@ -42,8 +42,7 @@ class Taker:
             problem = Problem("body-too-large", f"Plik ma {look.size} bajtów, a może mieć najwyżej {largest}.")
             identity = hashlib.sha256(f"{look.size} {look.changed}".encode()).hexdigest()
             record = dropped(name, identity, at, (Outcome(problem=problem),), duplicate=False)
-            await self._answers.file(record, None)
-            return True
+            return await self._answers.file(record, None)
         data = await self._folder.load(Place.TAKEN, name)
         if data is None:
             return False  # somebody took it away
@@ -53,5 +52,4 @@ class Taker:
             data, kind=kind, key=names.key_of(name, data), caller=self._caller, at_counter=self._print
         )
         record = dropped(name, sha256, at, outcomes, duplicate=duplicate)
-        await self._answers.file(record, data)
-        return record.refused
+        return await self._answers.file(record, data)

@@ -218,7 +218,7 @@ class DropFolderWatch:
 
     async def _issue(self, look: Look) -> bool:
         """Issue a taken file."""
-        if await self._taker.issue(look) or self._refused:  # one more, or one that is overcome
+        if await self._taker.issue(look):
             self._refused_at = float("-inf")
         return True
 

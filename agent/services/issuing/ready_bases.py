@@ -16,7 +16,6 @@ from agent.domain.lifecycle import HeldState, InvoiceState
 from agent.domain.rejection import abandoned
 from agent.domain.vat import ZERO
 from agent.ports import InvoiceFilter, Transaction
-from agent.services.corrections.bases import NO_LIMIT
 
 _SOLD = frozenset({Kind.VAT.value, Kind.UPR.value})
 """Kinds whose total is what was sold; that of a settlement is what was left to pay."""
@@ -67,13 +66,12 @@ async def _refuse_more_than_left(tx: Transaction, ready: ReadyInvoice, bases: Se
     """Refuse a correction of more than was invoiced and not corrected yet; only where all of it is known here."""
     if ready.view.kind is not Kind.KOR or ready.view.gross >= 0 or any(each.kind not in _SOLD for each in bases):
         return
-    left = ZERO
-    for base in bases:
-        left += base.totals.gross
-        for earlier in await tx.invoices.summaries(InvoiceFilter(base_id=base.id, limit=NO_LIMIT)):
-            if len(earlier.bases) > 1:
-                return  # its share in this invoice is not known
-            left += ZERO if abandoned(earlier) else earlier.totals.gross
+    sold = {base.id: base.totals.gross for base in bases}  # one that is named twice was sold once
+    left = sum(sold.values(), ZERO)
+    for earlier in await tx.invoices.corrections_of(list(sold)):
+        if len(earlier.bases) > 1:
+            return  # its share in one of them is not known
+        left += ZERO if abandoned(earlier) else earlier.totals.gross
     if left + ready.view.gross < -tolerance(ready.view):
         numbers = ", ".join(base.number for base in bases)
         text = (

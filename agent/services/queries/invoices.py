@@ -58,12 +58,8 @@ class InvoiceQueries:
         """Search, newest first."""
         return await self._store.read(partial(_find, query))
 
-    async def unsent(self) -> list[ListedInvoice]:
-        """Return what KSeF does not have yet, most urgent first, at most QUEUE_LIMIT."""
-        return await self._store.read(_unsent)
-
     async def queue(self) -> QueueAnswer:
-        """Return unsent(), and how many there are in all."""
+        """Return what KSeF does not have yet, most urgent first, and how many there are in all."""
         return await self._store.read(_queue)
 
     async def issued(self, pressed: IssueOutcome) -> IssueAnswer:
@@ -104,12 +100,9 @@ async def _find(query: InvoiceFilter, tx: Transaction) -> list[ListedInvoice]:
     return [await listed(tx, record) for record in await tx.invoices.summaries(query)]
 
 
-async def _unsent(tx: Transaction) -> list[ListedInvoice]:
-    return [await listed(tx, record) for record in await tx.invoices.unsent(QUEUE_LIMIT)]
-
-
 async def _queue(tx: Transaction) -> QueueAnswer:
-    return QueueAnswer(await _unsent(tx), sum(each.invoices for each in await tx.invoices.queue_counts()))
+    invoices = [await listed(tx, record) for record in await tx.invoices.unsent(QUEUE_LIMIT)]
+    return QueueAnswer(invoices, sum(each.invoices for each in await tx.invoices.queue_counts()))
 
 
 async def _issued(pressed: IssueOutcome, tx: Transaction) -> IssueAnswer:

@@ -24,7 +24,7 @@ from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.records.filed import FiledInvoice
 from agent.domain.records.register import AsOf, RegisterChange, as_it_was, is_invoice
 from agent.ports import BookedInvoice, Clock, Event, Json, Store, Transaction
-from agent.services.presses import ROWS_AT_ONCE, Presses
+from agent.services.presses import Presses
 from agent.services.records.months import month_of
 
 PAGE = 100
@@ -92,9 +92,7 @@ class Books:
         while True:
             await self._presses.pass_by()
             page = await self._store.read(partial(read_page, after))
-            for place, each in enumerate(page):
-                if place and place % ROWS_AT_ONCE == 0:
-                    await self._presses.let_in()
+            async for each in self._presses.among(page):
                 yield each
             if len(page) < PAGE:
                 return

@@ -14,7 +14,7 @@ from agent.domain.records import register
 from agent.domain.records.filed import InvoiceGroup, RegisteredInvoice
 from agent.domain.spreadsheets import RFC_4180, Dialect
 from agent.ports import Clock, Json, Store, Transaction
-from agent.services.presses import ROWS_AT_ONCE, Presses
+from agent.services.presses import Presses
 from agent.services.records.months import month_of
 
 PAGE = 100
@@ -40,9 +40,7 @@ class RegisterReports:
         while True:
             await self._presses.pass_by()
             page, corrections = await self._store.read(partial(_page, days, last))
-            for place, row in enumerate(register.rows_of_page(page, as_of=day, corrections=corrections)):
-                if place and place % ROWS_AT_ONCE == 0:
-                    await self._presses.let_in()
+            async for row in self._presses.among(register.rows_of_page(page, as_of=day, corrections=corrections)):
                 yield row
             if len(page) < PAGE:
                 return

@@ -26,7 +26,7 @@ def test_technical_correction_and_resend_by_number(shop: Shop) -> None:
 
 def test_a_file_is_sent_as_the_technical_correction(shop: Shop, tmp_path: Path) -> None:
     number = shop.rejected(450)
-    (waiting,) = shop.do(shop.place.invoices.unsent())
+    (waiting,) = shop.do(shop.place.invoices.queue()).invoices
     answer = shop.do(shop.place.invoices.one(waiting.record.id))
     file = tmp_path / "nowy.xml"
     file.write_bytes(answer.record.xml.replace(b"<SystemInfo>ksef-agent", b"<SystemInfo>ksef-agent 2"))
@@ -54,7 +54,7 @@ def test_closing_needs_a_reason_and_ends_the_case(shop: Shop) -> None:
     assert shop.run(rejected, "close", number).exit_code == 2
     ran = shop.run(rejected, "close", number, "--reason", "wystawiono FV-1/2")
     assert (ran.exit_code, ran.stdout) == (0, f"Zamknięto sprawę: {number}.\n")
-    assert shop.do(shop.place.invoices.unsent()) == []
+    assert shop.do(shop.place.invoices.queue()).invoices == []
 
 
 def test_what_is_not_there_is_refused(shop: Shop) -> None:

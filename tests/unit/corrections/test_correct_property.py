@@ -106,7 +106,7 @@ class Shop:
         place.gateway.lost_answers = 0
         for _ in range(20):
             await passing(place, place.catch_up())
-            if not await place.pending.waiting() and not await place.invoices.unsent():
+            if not await place.pending.waiting() and not (await place.invoices.queue()).invoices:
                 return
         raise AssertionError("the queue does not empty")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -268,7 +268,7 @@ async def test_a_long_name_makes_room_as_a_short_one_does(tmp_path: Path, length
 # --- refused ---------------------------------------------------------------------------------------------
 
 
-async def test_a_refused_file_lies_beside_its_reason(tmp_path: Path) -> None:
+async def test_a_refused_file_lies_beside_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with shop(tmp_path) as here:
         wrong = sale(buyer={"nip": "1111111112", "name": "X", "address": {"line1": "Y"}})
         answer = await here.take("a.json", json.dumps(wrong))
@@ -287,6 +287,17 @@ async def test_a_refused_file_lies_beside_its_reason(tmp_path: Path) -> None:
         assert not everything_waits, "the others are taken"
         corrected = await here.take("a.json", json.dumps(sale()))
         assert corrected["status"] == "refused", "the refused one still lies there"
+        counted: list[Place] = []
+        count = here.folder.count
+
+        def counting(place: Place, *wanted: Any) -> Awaitable[int]:
+            counted.append(place)
+            return count(place, *wanted)
+
+        monkeypatch.setattr(here.folder, "count", counting)
+        for number in range(3):
+            await here.take(f"good-{number}.json", json.dumps(sale(external_ref=str(number))))
+        assert counted == [], "what was issued changes nothing among the refused"
         assert here.folder.content(Place.DONE, "a.result.json") is not None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -270,6 +271,10 @@ async def test_no_ready_correction_takes_more_than_is_left(tmp_path: Path) -> No
             await counter.ready(place, again, "2", CASHIER)
         assert [(error.code, error.pointer) for error in told.value.errors] == [("more-than-left", "/Faktura/Fa/P_15")]
         assert "zostało 12,60" in told.value.detail
+        twenty = again.replace(b"-100<", b"-16.26<").replace(b"-23<", b"-3.74<").replace(b"-123<", b"-20.00<")
+        named_twice = re.sub(rb"(<DaneFaKorygowanej>.*?</DaneFaKorygowanej>)", rb"\1\1", twenty, flags=re.DOTALL)
+        with pytest.raises(BadInput, match=r"zostało 12,60"):
+            await counter.ready(place, named_twice, "4", CASHIER)
         rest = again.replace(b"-100<", b"-10.24<").replace(b"-23<", b"-2.36<").replace(b"-123<", b"-12.60<")
         assert (await counter.ready(place, rest, "3", CASHIER)).invoices
 

@@ -62,7 +62,7 @@ async def test_a_crash_after_the_bytes_were_marked_is_for_a_person_to_decide(tmp
         with pytest.raises(asyncio.CancelledError):
             await place.sell("one")
         await place.printing.recover()
-        paper = (await place.invoices.unsent())[0].paper
+        paper = (await place.invoices.queue()).invoices[0].paper
         assert paper is not None
         assert paper.state == PrintState.UNCERTAIN
 

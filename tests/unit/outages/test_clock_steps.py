@@ -41,10 +41,10 @@ async def press(place: World) -> InvoiceRecord:
 
 async def refused(place: World) -> Unavailable:
     """Press, be refused; no number is used and no paper printed."""
-    before = len(await place.invoices.unsent()), len(place.printer.papers)
+    before = len((await place.invoices.queue()).invoices), len(place.printer.papers)
     with pytest.raises(Unavailable) as answer:
         await press(place)
-    assert (len(await place.invoices.unsent()), len(place.printer.papers)) == before
+    assert (len((await place.invoices.queue()).invoices), len(place.printer.papers)) == before
     return answer.value
 
 

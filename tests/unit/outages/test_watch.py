@@ -276,7 +276,7 @@ class TestClock:
                 await press(place, "a")
             assert refused.value.code == "clock-wrong"
             assert "16 min" in refused.value.detail
-            assert await place.invoices.unsent() == []
+            assert (await place.invoices.queue()).invoices == []
             place.gateway.skew = -5 * 60.0
             await place.connection.probe()
             assert (await press(place, "a")).serial == 1
