@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from agent.domain import ksef_number
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.hub.domain.records import Seller
 from agent.ksef.credentials import Credentials
 from agent.ksef.gateway import Gateway, open_gateway

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports import Outcome, Transaction
 from tests.fakes import counter

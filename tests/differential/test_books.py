@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from agent.domain.books.entry import BookEntry
 from agent.domain.books.read import book_entry
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import Sale
 from agent.domain.json_io.codec import from_plain, to_plain
 from tests.differential.test_fa3 import made

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from agent.domain import ksef_number
 from agent.domain.calendar import local_date
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.ports import (
     Accepted,
     CallOutcome,

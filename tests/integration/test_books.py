@@ -22,7 +22,7 @@ from aiohttp.test_utils import TestServer
 from PIL import Image
 
 from agent.app import assembled
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.fiscal_receipt import vat_number
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState

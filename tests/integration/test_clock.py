@@ -12,7 +12,7 @@ import pytest
 
 from agent.domain.calendar import WARSAW
 from agent.domain.callers import Role
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.sandbox.ksef.state import Behaviour

@@ -7,8 +7,9 @@ from datetime import date
 from agent.domain.books.entry import Amount, BookEntry, BookPart, PaymentTerms, Received
 from agent.domain.books.sums import FIELDS, NOT_IN_JPK, WDT, PlnSum, amounts, in_shares, pln_sums
 from agent.domain.books.tax_points import Share, tax_points, wdt_day
-from agent.domain.fa3.view import RATE_FIELDS
-from agent.domain.fa3.view_types import FaView, LineView, Margin
+from agent.domain.fa3.view.annotations import Margin
+from agent.domain.fa3.view.document import FaView
+from agent.domain.fa3.view.lines import RATE_FIELDS, LineView
 from agent.domain.invoice import InvoiceSummary
 from agent.domain.payment_methods import METHODS
 from agent.domain.vat import ZERO

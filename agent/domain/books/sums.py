@@ -12,8 +12,8 @@ from decimal import Decimal
 
 from agent.domain.books.entry import Amount
 from agent.domain.books.tax_points import Points, Share
-from agent.domain.fa3.view import RATE_FIELDS
-from agent.domain.fa3.view_types import FaView, LineView, RateView
+from agent.domain.fa3.view.document import FaView
+from agent.domain.fa3.view.lines import RATE_FIELDS, LineView, RateView
 from agent.domain.values import dataclass
 from agent.domain.vat import CENT, ZERO, round_cents
 

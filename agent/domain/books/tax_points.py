@@ -20,7 +20,8 @@ from decimal import Decimal
 
 from agent.domain.calendar import month_bounds
 from agent.domain.fa3.elements import names_receipt
-from agent.domain.fa3.view_types import FaView, LineView
+from agent.domain.fa3.view.document import FaView
+from agent.domain.fa3.view.lines import LineView
 from agent.domain.values import dataclass
 from agent.domain.vat import ZERO
 

@@ -16,7 +16,9 @@ from agent.domain import vat
 from agent.domain.errors import Conflict
 from agent.domain.fa3.elements import RECEIPT_NUMBER_KEY, REGISTER_NUMBER_KEY
 from agent.domain.fa3.recipient import recipient_of
-from agent.domain.fa3.view_types import Annotations, FaView, Kind, LineView, RateView
+from agent.domain.fa3.view.annotations import Annotations
+from agent.domain.fa3.view.document import FaView, Kind
+from agent.domain.fa3.view.lines import LineView, RateView
 from agent.domain.invoice import (
     Buyer,
     CorrectedBase,

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from agent.domain import vat
 from agent.domain.fa3.schema import NAMESPACE
-from agent.domain.fa3.view_types import FaView
+from agent.domain.fa3.view.document import FaView
 from agent.domain.fa3.writing import Element, add, section
 from agent.domain.invoice import (
     Address,

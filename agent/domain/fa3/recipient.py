@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agent.domain.fa3.view_types import FaView, PartyView
+from agent.domain.fa3.view.document import FaView
+from agent.domain.fa3.view.parties import PartyView
 from agent.domain.invoice import Recipient, RecipientRole
 
 _OF_CODE = {role.code: role for role in RecipientRole}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from agent.domain.fa3.view_types import FaView
+from agent.domain.fa3.view.document import FaView
 from agent.domain.invoice import VatRate
 
 UNTIL = date(2026, 12, 31)

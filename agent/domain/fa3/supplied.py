@@ -19,8 +19,8 @@ from agent.domain.fa3.contradictions.places import PREDECESSOR
 from agent.domain.fa3.elements import RECEIPT_NIP_KEY
 from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.fa3.supplied_parties import buyer_mistakes, seller_mistakes
-from agent.domain.fa3.view import read
-from agent.domain.fa3.view_types import FaView
+from agent.domain.fa3.view.document import FaView
+from agent.domain.fa3.view.read import read
 from agent.domain.fiscal_receipt import RULE, moves_receipt, receipt_mistake
 from agent.domain.invoice import Buyer, CorrectedBase, Totals
 from agent.domain.values import dataclass

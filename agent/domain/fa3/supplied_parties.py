@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from agent.domain.buyer_identity import SELF_SALE, polish_nip_sentence
 from agent.domain.characters import is_visible, is_word
 from agent.domain.errors import FieldError
-from agent.domain.fa3.view_types import FaView, Kind, PartyView
+from agent.domain.fa3.view.document import FaView, Kind
+from agent.domain.fa3.view.parties import PartyView
 from agent.domain.identifiers import eu_vat_in, polish_nip_in, repeats_prefix, split_eu_vat, valid_nip
 from agent.domain.invoice import Buyer
 

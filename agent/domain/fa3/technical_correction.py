@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from lxml import etree
 
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 
 NAMESPACE = "http://crd.gov.pl/wzor/2025/06/25/13775/"
 MADE_AT = f".//{{{NAMESPACE}}}Naglowek/{{{NAMESPACE}}}DataWytworzeniaFa"

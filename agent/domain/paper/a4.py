@@ -7,7 +7,8 @@ from datetime import date
 from decimal import Decimal
 
 from agent.domain.amounts import amount, plain, price
-from agent.domain.fa3.view_types import FaView, LineView
+from agent.domain.fa3.view.document import FaView
+from agent.domain.fa3.view.lines import LineView
 from agent.domain.paper import sections as parts
 from agent.domain.paper.choice import Document, PaperChoice
 from agent.domain.paper.compose import code_words, codes, confirmation, title, under_title

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from agent.domain.fa3.view_types import Kind
+from agent.domain.fa3.view.document import Kind
 from agent.domain.invoice import BuyerKind, Mode
 from agent.domain.values import dataclass
 

@@ -11,7 +11,8 @@ from datetime import date
 from decimal import Decimal
 
 from agent.domain.amounts import amount
-from agent.domain.fa3.view_types import FaView, Heading, PartyView
+from agent.domain.fa3.view.document import FaView, Heading
+from agent.domain.fa3.view.parties import PartyView
 from agent.domain.invoice import Deposit
 from agent.domain.paper import sections as parts
 from agent.domain.paper.choice import (

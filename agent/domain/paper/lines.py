@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from agent.domain.amounts import amount, plain, price
-from agent.domain.fa3.view_types import FaView, LineView, RateView
+from agent.domain.fa3.view.document import FaView
+from agent.domain.fa3.view.lines import LineView, RateView
 from agent.domain.paper.receipt import Element, Pair, Table, Text
 from agent.domain.paper.wording import rate
 from agent.domain.vat import raw_value, round_cents

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from agent.domain.amounts import plain
-from agent.domain.fa3.view_types import FaView, PartyView
+from agent.domain.fa3.view.document import FaView
+from agent.domain.fa3.view.parties import PartyView
 from agent.domain.paper.receipt import Align, Element, Text
 from agent.domain.paper.wording import AUTHORISED_ROLES, SELLER_STATUS, THIRD_PARTY_ROLES, address_lines
 

@@ -7,17 +7,11 @@ from decimal import Decimal
 from itertools import zip_longest
 
 from agent.domain.amounts import amount, plain
-from agent.domain.fa3.view_types import (
-    AttachedBlock,
-    AttachedTable,
-    BankAccount,
-    CorrectionView,
-    FaView,
-    Heading,
-    PaymentView,
-    Reference,
-    Transport,
-)
+from agent.domain.fa3.view.document import FaView, Heading
+from agent.domain.fa3.view.notes import AttachedBlock, AttachedTable
+from agent.domain.fa3.view.payment import BankAccount, PaymentView
+from agent.domain.fa3.view.related import CorrectionView
+from agent.domain.fa3.view.terms import Reference, Transport
 from agent.domain.paper.lines import common_exchange_rate, order_lines
 from agent.domain.paper.parties import party
 from agent.domain.paper.receipt import Align, Element, Pair, Text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.domain.fa3.view_types import Margin
+from agent.domain.fa3.view.annotations import Margin
 from agent.domain.invoice import Address
 
 PAYMENT_FORMS: dict[str, str] = {

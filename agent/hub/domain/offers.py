@@ -8,7 +8,7 @@ import re
 from datetime import datetime, timedelta
 
 from agent.domain.errors import BadInput, FieldError, NotPermitted
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import Mode
 from agent.hub.domain.records import Base, Offer, Till
 from agent.hub_contract.offers import Claims

@@ -17,8 +17,8 @@ from agent.domain.corrections.parse import (
     named_numbers,
 )
 from agent.domain.errors import Conflict
-from agent.domain.fa3.view import read
-from agent.domain.fa3.view_types import FaView
+from agent.domain.fa3.view.document import FaView
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import HeldState
 from agent.domain.rejection import abandoned

@@ -10,7 +10,7 @@ from agent.domain.callers import Caller
 from agent.domain.corrections.correction import Correction
 from agent.domain.errors import Conflict
 from agent.domain.event_kinds import EventKind
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import HeldState
 from agent.domain.paper.compose import PendingSlip, compose_pending_slip

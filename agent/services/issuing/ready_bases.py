@@ -10,7 +10,8 @@ from agent.domain.errors import BadInput, Conflict, FieldError
 from agent.domain.fa3.contradictions.places import FA, tolerance
 from agent.domain.fa3.supplied import ReadyInvoice, other_buyer
 from agent.domain.fa3.supplied_parties import as_on_base, buyer_mistakes
-from agent.domain.fa3.view import Kind, read
+from agent.domain.fa3.view.document import Kind
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import CorrectedBase, InvoiceRecord
 from agent.domain.lifecycle import HeldState, InvoiceState
 from agent.domain.rejection import abandoned

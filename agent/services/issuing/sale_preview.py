@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.paper.choice import Document, PaperChoice
 from agent.domain.paper.compose import compose
 from agent.ports import Store

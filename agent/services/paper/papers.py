@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from agent.domain.errors import DocumentDamaged, NotFound
-from agent.domain.fa3.view import read, read_heading
+from agent.domain.fa3.view.read import read, read_heading
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.links import codes_name_document
 from agent.domain.paper.a4 import compose_a4

@@ -7,8 +7,8 @@ from decimal import Decimal
 from agent.domain.event_kinds import EventKind
 from agent.domain.fa3.elements import receipt_named
 from agent.domain.fa3.reverse_charge import ended_hint
-from agent.domain.fa3.view import read
-from agent.domain.fa3.view_types import FaView, Kind
+from agent.domain.fa3.view.document import FaView, Kind
+from agent.domain.fa3.view.read import read
 from agent.domain.fiscal_receipt import invoiced_by_receipt
 from agent.domain.invoice import BuyerKind, InvoiceRecord, InvoiceSummary, Mode, Payment
 from agent.domain.lifecycle import InvoiceState, PrintState

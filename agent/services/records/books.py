@@ -19,7 +19,7 @@ from agent.domain.books.read import book_entry, entry_of_row
 from agent.domain.calendar import local_date
 from agent.domain.errors import BadInput
 from agent.domain.event_kinds import EventKind
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.records.filed import FiledInvoice
 from agent.domain.records.register import AsOf, RegisterChange, as_it_was, is_invoice

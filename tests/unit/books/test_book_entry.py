@@ -18,7 +18,7 @@ from agent.domain.books.entry import BookEntry
 from agent.domain.books.jpk import COLUMNS, JpkCsv, JpkRow, JpkXml, rows_of
 from agent.domain.books.read import book_entry, entry_of_row
 from agent.domain.books.tax_points import wdt_day
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import Buyer, BuyerKind, InvoiceRecord, Mode
 from agent.domain.json_io.codec import from_plain, to_plain
 from agent.domain.lifecycle import InvoiceState

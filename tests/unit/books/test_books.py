@@ -18,7 +18,7 @@ from agent.domain.books.payments import PaymentTable
 from agent.domain.books.read import book_entry
 from agent.domain.errors import BadInput, Unavailable
 from agent.domain.event_kinds import EventKind
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.filed import RegisteredInvoice, registered

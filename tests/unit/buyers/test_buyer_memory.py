@@ -15,7 +15,7 @@ from agent.domain.corrections.build import build_correction
 from agent.domain.corrections.parse import parse_correction, read_base
 from agent.domain.errors import BadInput, Unavailable
 from agent.domain.fa3.build import build_invoice
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import Address, Buyer, BuyerKind, InvoiceRecord
 from agent.domain.known_buyers import BuyerSourceName, KnownBuyer, same_firm
 from agent.ports import InvoiceFilter

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import pytest
 
 from agent.domain.errors import BadInput, Conflict, NotFound
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import HeldCorrection, InvoiceFilter, Outcome, Rejected

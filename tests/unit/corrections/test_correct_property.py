@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from agent.domain.corrections.parse import read_base
 from agent.domain.errors import Refused
-from agent.domain.fa3.view import FaView, read
+from agent.domain.fa3.view.document import FaView
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import UNSENT
 from agent.domain.vat import totals_of

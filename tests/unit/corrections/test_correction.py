@@ -31,7 +31,8 @@ from agent.domain.corrections.parse import (
 from agent.domain.errors import BadInput, Conflict, FieldError
 from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.contradictions import contradictions
-from agent.domain.fa3.view import FaView, read
+from agent.domain.fa3.view.document import FaView
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import (
     Address,
     Buyer,

@@ -19,7 +19,8 @@ from agent.domain.corrections.parse import (
 )
 from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.contradictions import contradictions
-from agent.domain.fa3.view import FaView, read
+from agent.domain.fa3.view.document import FaView
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import Payment, Sale, Totals
 from agent.domain.json_io.codec import from_plain, to_plain
 from tests.unit.sale.sale_samples import KSEF_NUMBER, NOW, SELLER, TODAY, fa3_schema, sales

@@ -12,8 +12,8 @@ import pytest
 
 from agent.domain.errors import BadInput
 from agent.domain.fa3.contradictions import contradictions
-from agent.domain.fa3.view import read
-from agent.domain.fa3.view_types import PaymentView
+from agent.domain.fa3.view.payment import PaymentView
+from agent.domain.fa3.view.read import read
 from agent.domain.payment_methods import REST
 from agent.services.queries.invoices import IssueAnswer
 from tests.fakes import counter

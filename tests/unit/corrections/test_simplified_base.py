@@ -11,7 +11,7 @@ from agent.domain.corrections.external import parse_outside_base
 from agent.domain.corrections.parse import parse_correction, read_base
 from agent.domain.errors import BadInput
 from agent.domain.fa3.build import build_invoice
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.sale.parse import parse_sale
 from tests.unit.sale.sale_samples import KSEF_NUMBER, NOW, SELLER, TODAY
 

@@ -21,7 +21,7 @@ from agent.domain.exchange.correction import ExchangeCorrection, correction_of
 from agent.domain.exchange.file import read_file
 from agent.domain.exchange.sale import Conventions, sale_of
 from agent.domain.fa3.build import build_invoice
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.sale.parse import parse_sale
 from tests.fakes.exchange import SELLER_NIP, Bare, Item, Paperwork, cents, epp, money
 from tests.unit.sale.sale_samples import KSEF_NUMBER, NOW, SELLER, TODAY

@@ -12,7 +12,7 @@ from agent.domain import vat
 from agent.domain.fa3.build import build_invoice, issue_date
 from agent.domain.fa3.elements import RECEIPT_NUMBER_KEY, REGISTER_NUMBER_KEY
 from agent.domain.fa3.schema import NAMESPACE
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import (
     Buyer,
     ExemptionBasis,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.domain.fa3.contradictions import content
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from tests.unit.fa3 import fa3_documents as documents
 from tests.unit.fa3.test_supplied import SCHEMA, check, mistakes
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 
 from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.contradictions import contradictions
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import Sale
 from tests.reference import FA3_SAMPLES
 from tests.unit.fa3 import fa3_documents as documents

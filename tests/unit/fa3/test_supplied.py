@@ -15,7 +15,7 @@ from agent.domain.errors import BadInput
 from agent.domain.fa3.contradictions import contradictions
 from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.fa3.supplied import ReadyInvoice, check_ready
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import BuyerKind
 from tests.reference import FA3_SAMPLES
 from tests.unit.fa3 import fa3_documents as documents

@@ -12,8 +12,9 @@ import pytest
 import schemas
 from agent.domain.errors import BadInput
 from agent.domain.fa3.schema import Fa3Schema
-from agent.domain.fa3.view import read, read_heading
-from agent.domain.fa3.view_types import FaView, Heading, Kind, Margin
+from agent.domain.fa3.view.annotations import Margin
+from agent.domain.fa3.view.document import FaView, Heading, Kind
+from agent.domain.fa3.view.read import read, read_heading
 from agent.domain.invoice import Address, Buyer, BuyerKind
 from tests.reference import FA3_SAMPLES
 from tests.unit.fa3 import fa3_documents as documents

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent.domain.errors import BadInput, NotFound
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.settings.model import PtuSettings
 from agent.web.answers.invoice import invoice_of

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent.domain.errors import Conflict
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.register import Marker, marker

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain.fa3.view_types import Kind
+from agent.domain.fa3.view.document import Kind
 from agent.domain.invoice import BuyerKind, Mode
 from agent.domain.paper.choice import CERTIFICATE_MISSING, NO_INVOICE_YET, names_other_way
 from agent.domain.paper.compose import NO_CERTIFICATE, Document, PaperChoice, PaperFacts, choose

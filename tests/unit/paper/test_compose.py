@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain.fa3.view import read
-from agent.domain.fa3.view_types import PartyView
+from agent.domain.fa3.view.parties import PartyView
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import Address, BuyerKind, Deposit, Mode
 from agent.domain.paper.a4 import compose_a4
 from agent.domain.paper.compose import PaperChoice, PaperFacts, PendingSlip, choose, compose, compose_pending_slip

@@ -11,7 +11,7 @@ import pytest
 from lxml import etree
 from pypdf.generic import ArrayObject, DictionaryObject, StreamObject
 
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import Mode
 from agent.domain.paper.a4 import compose_a4
 from agent.domain.paper.choice import PaperFacts, choose

@@ -13,8 +13,9 @@ from agent.domain.corrections.parse import apply_pending, parse_correction, read
 from agent.domain.errors import BadInput
 from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.contradictions import contradictions
-from agent.domain.fa3.view import FaView, read
-from agent.domain.fa3.view_types import Charge
+from agent.domain.fa3.view.document import FaView
+from agent.domain.fa3.view.payment import Charge
+from agent.domain.fa3.view.read import read
 from agent.domain.identifiers import valid_account
 from agent.domain.invoice import BuyerKind, Deposit, Mode, Payment, Sale
 from agent.domain.paper.compose import PaperFacts, choose, compose

@@ -15,7 +15,7 @@ from agent.domain.corrections.parse import parse_correction, parse_outside_base,
 from agent.domain.errors import BadInput
 from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.technical_correction import with_new_timestamp
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.fiscal_receipt import moves_receipt
 from agent.domain.invoice import Address, Buyer, BuyerKind, Mode, Note, ReceiptLink
 from agent.domain.lifecycle import InvoiceState

@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 
 from agent.domain.fa3.build import build_invoice
-from agent.domain.fa3.view import read
-from agent.domain.fa3.view_types import PaymentView
+from agent.domain.fa3.view.payment import PaymentView
+from agent.domain.fa3.view.read import read
 from agent.domain.payment_methods import METHODS, method_of
 from agent.domain.sale.parse import parse_sale
 from tests.unit.sale.sale_samples import NOW, SELLER, TODAY, document, fa3_schema

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from agent.domain import vat
 from agent.domain.errors import BadInput
 from agent.domain.fa3.build import build_invoice
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import Address, BuyerKind, ExemptionBasis, Payment, Prices, ReceiptLink, Sale, VatRate
 from agent.domain.json_io.reader import MAX_REPORTED
 from agent.domain.sale.parse import MAX_LINES, parse_sale

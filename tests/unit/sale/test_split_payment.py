@@ -22,7 +22,8 @@ from agent.domain.corrections.parse import (
 from agent.domain.errors import BadInput
 from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.supplied import check_ready
-from agent.domain.fa3.view import FaView, read
+from agent.domain.fa3.view.document import FaView
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import Buyer, BuyerKind, Mode, Prices, Sale, SaleLine, VatRate
 from agent.domain.json_io.codec import from_plain, to_plain
 from agent.domain.paper.compose import PaperFacts, choose, compose

@@ -19,7 +19,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from agent.domain.books.entry import BookEntry, BookPart
 from agent.domain.errors import AgentError, BadInput, Conflict, FieldError, StoreLost, Unavailable
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.lifecycle import PrintState
 from agent.ports import InvoiceFilter, PrintJob
 from agent.services.issuing.idempotency import IssueOutcome

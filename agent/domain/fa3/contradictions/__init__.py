@@ -23,7 +23,7 @@ from agent.domain.fa3.contradictions import (
     sums,
     words,
 )
-from agent.domain.fa3.view_types import FaView
+from agent.domain.fa3.view.document import FaView
 
 
 def contradictions(view: FaView) -> Iterator[FieldError]:

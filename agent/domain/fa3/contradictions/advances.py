@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from agent.domain.amounts import amount
 from agent.domain.errors import FieldError
 from agent.domain.fa3.contradictions.places import FA, PREDECESSOR, tolerance
-from agent.domain.fa3.view_types import FaView, Kind
+from agent.domain.fa3.view.document import FaView, Kind
 
 
 def contradictions(view: FaView) -> Iterator[FieldError]:

@@ -12,7 +12,8 @@ from agent.domain.amounts import amount
 from agent.domain.characters import is_visible
 from agent.domain.errors import FieldError
 from agent.domain.fa3.contradictions.places import EXEMPT, FA, LINES, MARGIN, field_in
-from agent.domain.fa3.view_types import FaView, Kind, LineView
+from agent.domain.fa3.view.document import FaView, Kind
+from agent.domain.fa3.view.lines import LineView
 from agent.domain.invoice import BuyerKind
 
 _BUYER = "/Faktura/Podmiot2/DaneIdentyfikacyjne"

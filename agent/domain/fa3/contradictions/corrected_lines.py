@@ -12,7 +12,8 @@ from decimal import Decimal
 from agent.domain.amounts import amount
 from agent.domain.errors import FieldError
 from agent.domain.fa3.contradictions.places import FA, field_of, tolerance
-from agent.domain.fa3.view_types import FaView, Kind, LineView
+from agent.domain.fa3.view.document import FaView, Kind
+from agent.domain.fa3.view.lines import LineView
 
 
 def contradictions(view: FaView) -> Iterator[FieldError]:

@@ -8,7 +8,8 @@ from decimal import Decimal
 from agent.domain.amounts import amount, plain
 from agent.domain.errors import FieldError
 from agent.domain.fa3.contradictions.places import FA, TAXED, field_of, tolerance
-from agent.domain.fa3.view_types import FaView, RateView
+from agent.domain.fa3.view.document import FaView
+from agent.domain.fa3.view.lines import RateView
 
 
 def contradictions(view: FaView) -> Iterator[FieldError]:

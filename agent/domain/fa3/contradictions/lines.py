@@ -21,7 +21,8 @@ from agent.domain.fa3.contradictions.places import (
     says_amounts,
     tolerance,
 )
-from agent.domain.fa3.view_types import FaView, Kind, LineView, RateView
+from agent.domain.fa3.view.document import FaView, Kind
+from agent.domain.fa3.view.lines import LineView, RateView
 from agent.domain.vat import CENT, PERCENT
 
 _PERCENT = dict.fromkeys(FIELD_OF_RATE, Decimal(0)) | {rate.value: Decimal(share) for rate, share in PERCENT.items()}

@@ -12,7 +12,8 @@ from decimal import Decimal
 from agent.domain.amounts import amount
 from agent.domain.errors import FieldError
 from agent.domain.fa3.contradictions.places import FA, due
-from agent.domain.fa3.view_types import Charge, FaView, Kind
+from agent.domain.fa3.view.document import FaView, Kind
+from agent.domain.fa3.view.payment import Charge
 from agent.domain.vat import CENT
 
 _SETTLEMENT = f"{FA}/Rozliczenie"

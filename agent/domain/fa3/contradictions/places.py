@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from agent.domain.fa3.view import RATE_FIELDS
-from agent.domain.fa3.view_types import FaView, LineView
+from agent.domain.fa3.view.document import FaView
+from agent.domain.fa3.view.lines import RATE_FIELDS, LineView
 from agent.domain.vat import CENT
 
 FA = "/Faktura/Fa"

@@ -16,7 +16,8 @@ from agent.domain.fa3.contradictions.places import (
     says_amounts,
     tolerance,
 )
-from agent.domain.fa3.view_types import FaView, Kind, LineView
+from agent.domain.fa3.view.document import FaView, Kind
+from agent.domain.fa3.view.lines import LineView
 from agent.domain.invoice import VatRate
 from agent.domain.vat import PERCENT
 

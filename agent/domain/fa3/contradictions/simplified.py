@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from agent.domain import simplified
 from agent.domain.errors import FieldError
 from agent.domain.fa3.contradictions.places import FA
-from agent.domain.fa3.view import RATE_FIELDS
-from agent.domain.fa3.view_types import FaView, Kind
+from agent.domain.fa3.view.document import FaView, Kind
+from agent.domain.fa3.view.lines import RATE_FIELDS
 
 FIELDS = {word: field for field, words in RATE_FIELDS.items() for word in words}
 

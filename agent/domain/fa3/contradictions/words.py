@@ -8,7 +8,7 @@ from decimal import Decimal
 from agent.domain.characters import is_word
 from agent.domain.errors import FieldError
 from agent.domain.fa3.contradictions.places import EXEMPT, FA, MARGIN, fields_of
-from agent.domain.fa3.view_types import FaView, Kind
+from agent.domain.fa3.view.document import FaView, Kind
 from agent.domain.invoice import BuyerKind
 from agent.domain.split_payment import LIMIT_PLN
 from agent.domain.vat import PERCENT

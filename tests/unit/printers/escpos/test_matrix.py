@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import BuyerKind, Mode
 from agent.domain.paper.choice import MODE_WORDS, PaperChoice, PaperFacts, choose
 from agent.domain.paper.compose import compose

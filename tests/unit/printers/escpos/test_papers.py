@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import BuyerKind, Mode
 from agent.domain.paper.choice import PaperFacts, choose
 from agent.domain.paper.compose import compose

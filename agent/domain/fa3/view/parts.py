@@ -4,25 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from agent.domain.fa3.view_types import (
-    AttachedBlock,
-    AttachedTable,
-    BankAccount,
-    Charge,
-    Contact,
-    DueDate,
-    LineView,
-    OrderView,
-    PartialPayment,
-    PartyView,
-    PaymentView,
-    Reference,
-    Register,
-    Settlement,
-    Terms,
-    Transport,
-)
-from agent.domain.fa3.view_xml import Node
+from agent.domain.fa3.view.lines import LineView, OrderView
+from agent.domain.fa3.view.nodes import Node
+from agent.domain.fa3.view.notes import AttachedBlock, AttachedTable, Register
+from agent.domain.fa3.view.parties import Contact, PartyView
+from agent.domain.fa3.view.payment import BankAccount, Charge, DueDate, PartialPayment, PaymentView, Settlement
+from agent.domain.fa3.view.terms import Reference, Terms, Transport
 from agent.domain.invoice import Address
 
 

@@ -1,47 +1,18 @@
-"""Read any FA(3) document into a FaView. The types are in fa3_view_types."""
+"""Read any FA(3) document into a FaView (document.py)."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
 from agent.domain.errors import BadInput
-from agent.domain.fa3 import view_parts as parts
-from agent.domain.fa3.view_types import (
-    AdvanceInvoice,
-    AdvancePart,
-    Annotations,
-    CorrectionView,
-    FaView,
-    Heading,
-    Kind,
-    LineView,
-    Margin,
-    NewVehicle,
-    NoteView,
-    PartyView,
-    RateView,
-)
-from agent.domain.fa3.view_xml import Node, parse
+from agent.domain.fa3.view import parts
+from agent.domain.fa3.view.annotations import Annotations, Margin, NewVehicle
+from agent.domain.fa3.view.document import FaView, Heading, Kind
+from agent.domain.fa3.view.lines import RATE_FIELDS, LineView, RateView
+from agent.domain.fa3.view.nodes import Node, parse
+from agent.domain.fa3.view.notes import NoteView
+from agent.domain.fa3.view.related import AdvanceInvoice, AdvancePart, CorrectionView
 from agent.domain.invoice import CorrectedBase
-
-__all__ = ["FaView", "Heading", "Kind", "LineView", "PartyView", "RateView", "read", "read_heading"]
-
-RATE_FIELDS: dict[str, tuple[str, ...]] = {
-    "1": ("23", "22"),
-    "2": ("8", "7"),
-    "3": ("5",),
-    "4": ("4", "3"),
-    "5": (),
-    "6_1": ("0 KR",),
-    "6_2": ("0 WDT",),
-    "6_3": ("0 EX",),
-    "7": ("zw",),
-    "8": ("np I",),
-    "9": ("np II",),
-    "10": ("oo",),
-    "11": (),
-}
-"""P_13_x -> the P_12 words it sums up (docs/law.md, section 3). 5 is OSS (P_12_XII), 11 is margin (no P_12)."""
 
 OSS_LABEL = "OSS"
 MARGIN_LABEL = "marża"
