@@ -10,7 +10,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from agent.domain.corrections.parse import CorrectionKind
+from agent.domain.corrections.correction import CorrectionKind
 from agent.domain.fiscal_receipt import MAX_NUMBER
 from agent.domain.invoice import Prices, RecipientRole, VatRate
 from agent.domain.sale.parse import MAX_DEPOSITS, MAX_LINES, MAX_NOTES, MAX_PAYMENTS

@@ -8,14 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from agent.domain.corrections.correction import Correction
-from agent.domain.corrections.parse import (
-    BaseInvoice,
-    after_earlier,
-    apply_pending,
-    base_of_record,
-    named_numbers,
-)
+from agent.domain.corrections.base import BaseInvoice, after_earlier, base_of_record
+from agent.domain.corrections.correction import Correction, apply_pending
+from agent.domain.corrections.parse import named_numbers
 from agent.domain.errors import Conflict
 from agent.domain.fa3.view.document import FaView
 from agent.domain.fa3.view.read import read

@@ -12,8 +12,10 @@ from datetime import datetime
 from typing import Protocol, cast
 
 from agent.domain.calendar import local_date
+from agent.domain.corrections.base import BaseInvoice
 from agent.domain.corrections.correction import Correction, CorrectionKind
-from agent.domain.corrections.parse import BaseInvoice, parse_correction, parse_outside_base
+from agent.domain.corrections.external import parse_outside_base
+from agent.domain.corrections.parse import parse_correction
 from agent.domain.errors import BadInput, FieldError
 from agent.domain.fa3.build import issue_date
 from agent.domain.fa3.schema import Fa3Schema

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from agent.domain.corrections.base import read_base
 from agent.domain.corrections.build import build_correction
-from agent.domain.corrections.parse import parse_correction, read_base
+from agent.domain.corrections.parse import parse_correction
 from agent.domain.errors import BadInput, Unavailable
 from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.view.read import read

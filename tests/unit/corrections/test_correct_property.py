@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.domain.corrections.parse import read_base
+from agent.domain.corrections.base import read_base
 from agent.domain.errors import Refused
 from agent.domain.fa3.view.document import FaView
 from agent.domain.fa3.view.read import read

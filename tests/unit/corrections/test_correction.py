@@ -12,22 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.domain import vat
-from agent.domain.corrections.base import LineChange
+from agent.domain.corrections.base import BaseInvoice, LineChange, after_earlier, base_of_record, read_base, remaining
 from agent.domain.corrections.build import build_correction
-from agent.domain.corrections.parse import (
-    BaseInvoice,
-    Correction,
-    after_earlier,
-    apply_pending,
-    base_of_record,
-    named_numbers,
-    parse_correction,
-    parse_outside_base,
-    read_base,
-    remaining,
-    with_ksef_numbers,
-    without_awaiting,
-)
+from agent.domain.corrections.correction import Correction, apply_pending, with_ksef_numbers, without_awaiting
+from agent.domain.corrections.external import parse_outside_base
+from agent.domain.corrections.parse import named_numbers, parse_correction
 from agent.domain.errors import BadInput, Conflict, FieldError
 from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.contradictions import contradictions

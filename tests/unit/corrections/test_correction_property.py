@@ -8,15 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.domain import vat
+from agent.domain.corrections.base import BaseInvoice, read_base
 from agent.domain.corrections.build import build_correction
-from agent.domain.corrections.parse import (
-    BaseInvoice,
-    Correction,
-    apply_pending,
-    parse_correction,
-    read_base,
-    with_ksef_numbers,
-)
+from agent.domain.corrections.correction import Correction, apply_pending, with_ksef_numbers
+from agent.domain.corrections.parse import parse_correction
 from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.contradictions import contradictions
 from agent.domain.fa3.view.document import FaView

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from agent.domain.corrections.base import read_base
 from agent.domain.corrections.correction import Correction
 from agent.domain.corrections.external import parse_outside_base
-from agent.domain.corrections.parse import parse_correction, read_base
+from agent.domain.corrections.parse import parse_correction
 from agent.domain.errors import BadInput
 from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.view.read import read

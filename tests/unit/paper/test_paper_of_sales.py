@@ -6,8 +6,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from agent.domain.corrections.base import read_base
 from agent.domain.corrections.build import build_correction
-from agent.domain.corrections.parse import parse_correction, read_base
+from agent.domain.corrections.parse import parse_correction
 from agent.domain.errors import Conflict
 from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.supplied import ReadyInvoice, check_ready

@@ -8,8 +8,10 @@ from decimal import Decimal
 
 import pytest
 
+from agent.domain.corrections.base import read_base
 from agent.domain.corrections.build import build_correction
-from agent.domain.corrections.parse import apply_pending, parse_correction, read_base
+from agent.domain.corrections.correction import apply_pending
+from agent.domain.corrections.parse import parse_correction
 from agent.domain.errors import BadInput
 from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.contradictions import contradictions

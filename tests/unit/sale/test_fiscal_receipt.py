@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from agent.domain.corrections.base import read_base
 from agent.domain.corrections.build import build_correction
-from agent.domain.corrections.parse import parse_correction, parse_outside_base, read_base
+from agent.domain.corrections.external import parse_outside_base
+from agent.domain.corrections.parse import parse_correction
 from agent.domain.errors import BadInput
 from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.technical_correction import with_new_timestamp

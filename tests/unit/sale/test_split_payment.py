@@ -10,15 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.domain.corrections.base import BaseInvoice, read_base
 from agent.domain.corrections.build import build_correction
-from agent.domain.corrections.parse import (
-    BaseInvoice,
-    Correction,
-    apply_pending,
-    parse_correction,
-    parse_outside_base,
-    read_base,
-)
+from agent.domain.corrections.correction import Correction, apply_pending
+from agent.domain.corrections.external import parse_outside_base
+from agent.domain.corrections.parse import parse_correction
 from agent.domain.errors import BadInput
 from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.supplied import check_ready
