@@ -888,6 +888,20 @@ async def test_check_and_size(store: HubStore, till: Till) -> None:
     assert await store.size() > 10_000
 
 
+async def test_check_tells_of_bytes_that_are_not_those_of_their_hash(place: Place, till: Till) -> None:
+    """In a database that is sound otherwise; what is older than two days is not looked at."""
+    sound, changed = offer("FV-1/1"), replace(offer("FV-1/2"), xml=b"<Faktura>FV-1/3</Faktura>")
+    await place.store.write(lambda tx: tx.invoices.add(till, sound))
+    assert await place.store.check() is None
+    await place.store.write(lambda tx: tx.invoices.add(till, changed))
+    for _ in range(2):
+        problem = await place.store.check()
+        assert problem is not None
+        assert "treść nie zgadza się ze skrótem: 1." in problem
+        place.clock.slept(timedelta(hours=30))
+    assert await place.store.check() is None
+
+
 async def test_questions_across_tills(place: Place) -> None:
     first, second = await seller_and_till(place.store), await seller_and_till(place.store, "kasa 2")
     await place.store.write(lambda tx: tx.invoices.add(first, offer("FV-1/1", mode="failure")))

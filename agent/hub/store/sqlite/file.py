@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.domain.errors import StoreUnfit
@@ -16,6 +18,7 @@ from agent.store.migrate import migrations, missing_steps
 
 DATABASE = "hub.db"
 MIGRATIONS = migrations(Path(__file__).parents[1] / "migrations" / "sqlite")
+BYTES_SINCE = "SELECT sha256, xml FROM invoices JOIN contents USING (sha256) WHERE received_at > ?"
 
 log = logging.getLogger(__name__)
 
@@ -42,13 +45,19 @@ async def require_current(connection: sqlite.Connection) -> None:
         raise StoreUnfit("Baza centrali jest ze starszej wersji programu; najpierw uruchom centralę.")
 
 
-def check(path: Path) -> str | None:
-    """Return in a Polish sentence what is wrong with structure and references, None where nothing is."""
+def check(path: Path, since: datetime) -> str | None:
+    """Return in a Polish sentence what is wrong with structure, references and bytes, None where nothing is.
+
+    Bytes of what came ``since`` then are compared with their hashes: a page that changed may still be a sound page.
+    """
     problems: list[str] = []
     try:
         with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as reader:
             problems += [str(row[0]) for row in reader.execute("PRAGMA integrity_check") if row[0] != "ok"]
             problems += [f"{row[0]}: wiersz {row[1]}" for row in reader.execute("PRAGMA foreign_key_check")]
+            stored = reader.execute(BYTES_SINCE, [since.astimezone(UTC).isoformat(timespec="microseconds")])
+            if wrong := sum(hashlib.sha256(xml).digest() != sha256 for sha256, xml in stored):
+                problems.append(f"faktur, których treść nie zgadza się ze skrótem: {wrong}")
     except sqlite3.Error as error:
         problems.append(str(error))
     return f"Baza danych centrali jest uszkodzona: {'; '.join(problems[:5])}." if problems else None

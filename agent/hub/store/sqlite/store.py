@@ -11,6 +11,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,6 +38,8 @@ COURIERS_READERS = 1
 """Beside them, of those who bring invoices to KSeF: a month's register stops nobody who sends."""
 MOST_WAITING = 500
 """Units of tills and people that wait for the writer; more are told to come back."""
+BYTES_CHECKED = timedelta(days=2)
+"""Of what came so long ago at most check() compares bytes with hashes: what may still have to be sent."""
 CHECKPOINT_EVERY = 50  # commits
 
 log = logging.getLogger(__name__)
@@ -138,8 +141,8 @@ class SqliteHubStore:
         return held
 
     async def check(self) -> str | None:
-        """Verify structure and references of the whole file."""
-        return await asyncio.to_thread(check, self.path)
+        """Verify structure and references of the whole file, and the bytes of the last two days."""
+        return await asyncio.to_thread(check, self.path, self._now() - BYTES_CHECKED)
 
     async def size(self) -> int:
         """Return the bytes on disk, the write-ahead log included."""
