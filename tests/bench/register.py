@@ -1,4 +1,4 @@
-"""The books of a large month over HTTP: seconds and memory of the agent, and presses meanwhile.
+"""The books of a large month over HTTP: seconds and memory of the agent, and presses meanwhile; the command `export`.
 
 The books have read the month, as those of a till that runs have; last comes the same month where they have read nothing
 of it, as after an upgrade from a version that kept no rows. The daily check of the database, which reads all of it on
@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,7 +24,7 @@ from tests.bench._filled import fill
 from tests.bench.footprint import cpu_seconds, environment, megabytes
 from tests.bench.growth import Till
 from tests.bench.press import QUIET, milliseconds, percentile
-from tests.fakes.agent_process import agent_process
+from tests.fakes.agent_process import AgentProcess, agent_process
 from tests.fakes.tampering import without_triggers
 
 SIZES = (20_000, 100_000)
@@ -58,6 +61,7 @@ async def _measure(size: int) -> None:
             await _one(till, "counts", f"/v1/register/counts?month={month}")
             await _one(till, "evidence", f"/v1/evidence?from={day}&to={day}")
             await place.stop()
+            await asyncio.to_thread(_export, place)
             await asyncio.to_thread(_forget_books, place.database)
             await till.start()
             await _one(till, "jpk, unread", f"/v1/register?month={month}&format=jpk")
@@ -92,6 +96,25 @@ async def _one(till: Till, name: str, path: str) -> None:
         f"({_told(beside)}), {size / 1e6:6.1f} MB, RSS at most {max(highest, megabytes(till.place)):.0f} MiB",
         flush=True,
     )
+
+
+def _export(place: AgentProcess) -> None:
+    """Run the command that writes all of them to an archive."""
+    words = ("export", "--out", str(place.folder / "archive"), "--before", "2999-01-01")
+    begun = time.perf_counter()
+    process = subprocess.Popen((*place.program, *words, "--config", str(place.facts["config"])))
+    highest = 0
+    while True:
+        time.sleep(PAUSE)
+        told = Path(f"/proc/{process.pid}/status").read_text("utf-8")
+        highest = max(highest, *map(int, re.findall(r"VmHWM:\s+(\d+)", told)))
+        ended, status, used = os.wait4(process.pid, os.WNOHANG)
+        if ended:
+            break
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    took, cpu = time.perf_counter() - begun, used.ru_utime + used.ru_stime
+    print(f"  export      {took:6.1f} s, CPU {cpu:6.1f} s, RSS at most {highest / 1024:.0f} MiB", flush=True)
 
 
 async def _pressing(till: Till) -> None:
