@@ -155,11 +155,14 @@ async def test_an_exchange_and_a_return_say_what_to_give_back(counter: Counter) 
     assert await counter.headline() == "Wydaj klientowi korektę. Zwróć 106,47 zł gotówką."
 
 
-async def scan(page: Page, text: str) -> None:
-    """Type as a scanner does, key after key without a pause, whatever else the machine does."""
+async def scan(page: Page, text: str, *, enters: int = 1) -> None:
+    """Type as a scanner does, key after key without a pause, whatever else the machine does.
+
+    ``enters``: some end with carriage return and line feed, and both come as Enter.
+    """
     await page.evaluate(
-        """(text) => {
-          for (const key of [...text, "Enter"]) {
+        """([text, enters]) => {
+          for (const key of [...text, ...Array(enters).fill("Enter")]) {
             const down = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
             const taken = !document.activeElement.dispatchEvent(down);
             if (taken) continue;
@@ -167,7 +170,7 @@ async def scan(page: Page, text: str) -> None:
             else if (document.activeElement.matches("button")) document.activeElement.click();
           }
         }""",
-        text,
+        [text, enters],
     )
 
 
@@ -206,6 +209,25 @@ async def test_a_scanner_is_understood_wherever_the_focus_is(counter: Counter) -
     await keys.press("F7")
     await expect(page.locator("#pay-card")).to_be_checked()
     assert len(await counter.invoices()) == 1
+
+
+async def test_neither_a_second_enter_of_a_scanner_nor_a_held_one_presses_faktura(counter: Counter) -> None:
+    """The first Enter goes from the NIP to the button: whatever comes by itself after it must not issue."""
+    await counter.open()
+    page = counter.page
+    await page.focus("#nip")
+    await scan(page, "5260250274", enters=2)
+    await expect(page.locator("#press")).to_be_focused()
+    await expect(page.locator("#buyer-name")).to_have_value("Ministerstwo Finansów")
+    await page.focus("#nip")
+    for _ in range(3):
+        await page.keyboard.down("Enter")
+    await page.keyboard.up("Enter")
+    await expect(page.locator("#press")).to_be_focused()
+    assert counter.sales == []
+    await page.keyboard.press("Enter")
+    await counter.headline()
+    assert len(counter.sales) == 1
 
 
 async def test_a_scan_while_a_press_waits_is_told_and_lands_nowhere(counter: Counter) -> None:

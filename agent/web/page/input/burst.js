@@ -6,12 +6,14 @@ import { byId, opened } from "../common/dom.js";
 const FASTEST_HAND = 60; // milliseconds a key, on average: no person types a whole code so fast
 const PAUSE = 400; // milliseconds without a key: something else begins
 const SHORTEST = 8; // characters of the shortest code
+const ECHO = 50; // milliseconds: a scanner that ends with CR and LF sends Enter twice
 const FIELD = "input:not([type=radio]):not([type=checkbox]), select, textarea";
 const OWN_CODES = "#receipt-number, #receipt-register, #note"; // fields for what stands on other papers
 
 let read = "";
 let begun = 0;
 let last = 0;
+let ended = -ECHO; // when the newest scan ended
 let before = null; // field, its text, and the text of the NIP field, when the first key came
 
 /**
@@ -21,6 +23,10 @@ let before = null; // field, its text, and the text of the NIP field, when the f
 export function start({ listens, understand }) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.key === "Shift") return;
+    if (comesByItself(event)) {
+      event.preventDefault();
+      return;
+    }
     const goesOn = event.timeStamp - last < PAUSE;
     last = event.timeStamp;
     if (event.key === "Enter") finish(event, goesOn, listens, understand);
@@ -28,6 +34,9 @@ export function start({ listens, understand }) {
     else read = "";
   }, true);
 }
+
+/** An Enter that nobody means: held, or the second one of a scanner. The first may have moved the focus to a button. */
+const comesByItself = (event) => event.key === "Enter" && event.target.matches("button") && (event.repeat || event.timeStamp - ended < ECHO);
 
 function collect(event, goesOn) {
   const field = event.target.matches(FIELD) ? event.target : null;
@@ -45,6 +54,7 @@ function finish(event, goesOn, listens, understand) {
   read = "";
   const fast = (event.timeStamp - begun) / text.length < FASTEST_HAND;
   if (!goesOn || !fast || text.length < SHORTEST) return;
+  ended = event.timeStamp;
   if (event.target.matches("button")) event.preventDefault();
   if (!listens()) return;
   const { field } = before;
