@@ -1,6 +1,6 @@
 """Small FA(3) documents of every kind, between them with every element that a paper has to show.
 
-Each one is valid by the official schema (test_fa3_view checks that), whatever sense its numbers make.
+Each one is valid by the official schema (test_view.py checks that), whatever sense its numbers make.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ for package in (agent, printers, schemas):
             importlib.import_module(module.name)
 
 from agent.domain.fa3.schema import Fa3Schema
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view.read import read
 from agent.domain.invoice import Mode
 from agent.domain.paper.a4 import compose_a4
 from agent.domain.paper.choice import PaperFacts, choose
