@@ -16,7 +16,7 @@ import glob
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,12 +44,16 @@ class FromVariable(str):
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One source of settings. ``name``: as people are told."""
+    """One source of settings. ``name``: as people are told.
+
+    ``of_the_service``: only the service's unit gives it: a variable, a credential and what that includes.
+    """
 
     name: str
     values: Mapping[str, Any]
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
     path: Path | None = None
+    of_the_service: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +63,7 @@ class Origin:
     layer: int
     name: str
     line: int | None
-
-    @property
-    def of_the_service(self) -> bool:
-        """Whether only the service's unit gives it: a variable, a credential."""
-        return self.name.startswith((f"{VARIABLE} ", f"{CREDENTIAL} "))
+    of_the_service: bool = False
 
     def __str__(self) -> str:
         return self.name if self.line is None else f"{self.name}, wiersz {self.line}"
@@ -98,7 +98,8 @@ class Layers:
         return tuple(self._origin(number, place) for number in reversed(self._owners.get(place, [])))
 
     def _origin(self, number: int, place: KeyPath) -> Origin:
-        return Origin(number, self._layers[number].name, line_of(self._layers[number].lines, place))
+        layer = self._layers[number]
+        return Origin(number, layer.name, line_of(layer.lines, place), layer.of_the_service)
 
     def _merge(self, into: dict[str, Any], values: Mapping[str, Any], number: int, place: KeyPath) -> None:
         for key, value in values.items():
@@ -137,7 +138,8 @@ def read_layers(path: Path, *, variables: Mapping[str, str] | None = None) -> La
     if variables is not None:
         if credentials := variables.get(CREDENTIALS):
             for file in _toml_files(Path(credentials)):
-                layers += _with_included(file, f"{CREDENTIAL} {file.name}", problems, (path.resolve(),))
+                given = _with_included(file, f"{CREDENTIAL} {file.name}", problems, (path.resolve(),))
+                layers += [replace(layer, of_the_service=True) for layer in given]
         layers += _variables(variables)
     if problems:
         raise ConfigError(tuple(problems))
@@ -189,7 +191,7 @@ def _variables(variables: Mapping[str, str]) -> Iterator[Layer]:
             value: Any = FromVariable(variables[name])
             for key in reversed(keys):
                 value = {key: value}
-            yield Layer(f"{VARIABLE} {name}", value)
+            yield Layer(f"{VARIABLE} {name}", value, of_the_service=True)
 
 
 def _read(path: Path, name: str) -> str:

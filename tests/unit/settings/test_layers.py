@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from agent.command_line import cli
 from agent.domain.errors import ConfigError
 from agent.settings.explain import explain
-from agent.settings.layers import read_layers
+from agent.settings.layers import CREDENTIALS, read_layers
 from agent.settings.load import load
 from agent.settings.model import Settings
 
@@ -74,6 +74,14 @@ class TestOrder:
         monkeypatch.setenv("KSEF_AGENT__KSEF__BATCH_FROM", "22")
         found = place.load()
         assert (found.ksef.batch_from, found.ksef.timeout_seconds) == (22, 10.0)
+
+    def test_what_a_credential_includes_only_the_service_knows(self, place: Place) -> None:
+        place.put("config.d/hq.toml", "[ksef]\nbatch_from = 20\n")
+        place.put("other/hq.toml", 'data_dir = "/srv/till"\n')
+        place.put("credentials/till.toml", 'include = ["../other/hq.toml"]\n')
+        layers = read_layers(place.main, variables={CREDENTIALS: str(place.folder / "credentials")})
+        assert layers.origin(("data_dir",)).of_the_service
+        assert not layers.origin(("ksef", "batch_from")).of_the_service
 
     def test_lists_and_printers_are_replaced_as_a_whole(self, place: Place) -> None:
         printer = '[[printer]]\nname = "{}"\nconnection = "tcp"\nhost = "192.0.2.{}"\n'
