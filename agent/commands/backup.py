@@ -13,10 +13,9 @@ import click
 
 from agent.commands import rights
 from agent.commands.common import config_file_option, show_json
-from agent.commands.service_layers import environment_for
+from agent.commands.service_layers import read_settings
 from agent.domain.calendar import local_date
 from agent.domain.errors import AgentError, NotFound
-from agent.settings.load import find_config, load
 from agent.store import copies
 from agent.store.maintenance import Summary, back_up
 from agent.store.sqlite import DATABASE
@@ -53,8 +52,7 @@ def command(
     if (target is None) is not nightly:
         raise click.UsageError("Podaj plik albo --nightly, nie jedno i drugie.")
     if data_dir is None or target is None:
-        file = find_config(config_file)
-        settings = load(file, need_files=False, variables=environment_for(file))
+        settings = read_settings(config_file, need_files=False)
         data_dir = settings.data_dir if data_dir is None else data_dir
         target = target or settings.backup.dir / f"agent-{local_date(SystemClock().now()).isoweekday()}.db"
     rights.step_down(data_dir)

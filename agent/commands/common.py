@@ -14,8 +14,7 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 import click
 
 from agent.commands import rights
-from agent.commands.service_layers import environment_for
-from agent.settings.load import find_config, load
+from agent.commands.service_layers import read_settings
 from agent.settings.model import Settings
 
 P = ParamSpec("P")
@@ -40,7 +39,7 @@ config_file_option = file_option("$KSEF_AGENT_CONFIG, /etc/ksef-agent/config.tom
 
 def config_option(command: Callable[Concatenate[Settings, P], R]) -> Callable[..., R]:
     """Add --config and pass ``settings``; all mistakes, and files that cannot be read, come out as one ConfigError."""
-    return passing_settings(command, config_file_option, partial(_read, need_files=True), _data_dir)
+    return passing_settings(command, config_file_option, partial(read_settings, need_files=True), _data_dir)
 
 
 def config_option_without_files(command: Callable[Concatenate[Settings, P], R]) -> Callable[..., R]:
@@ -49,12 +48,7 @@ def config_option_without_files(command: Callable[Concatenate[Settings, P], R]) 
     For commands that tell about these files, and for those that leave them to the running agent: systemd's credentials
     can be read by the service alone.
     """
-    return passing_settings(command, config_file_option, partial(_read, need_files=False), _data_dir)
-
-
-def _read(file: Path | None, *, need_files: bool) -> Settings:
-    found = find_config(file)
-    return load(found, need_files=need_files, variables=environment_for(found))
+    return passing_settings(command, config_file_option, partial(read_settings, need_files=False), _data_dir)
 
 
 def _data_dir(settings: Settings) -> Path:

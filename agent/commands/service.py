@@ -6,8 +6,7 @@ import asyncio
 from pathlib import Path
 
 from agent.commands import rights
-from agent.commands.service_layers import environment_for
-from agent.settings.load import find_config, load
+from agent.commands.service_layers import read_settings
 from agent.settings.model import Settings
 
 
@@ -24,7 +23,6 @@ def serve(settings: Settings) -> int:
 
 def serve_by(file: Path | None) -> int:
     """Likewise, with the settings of ``file``; None: of where they are looked for."""
-    found = find_config(file)
-    settings = load(found, need_files=True, variables=environment_for(found))
+    settings = read_settings(file, need_files=True)
     rights.step_down(settings.data_dir)
     return serve(settings)

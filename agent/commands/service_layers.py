@@ -15,11 +15,19 @@ from pathlib import Path
 from typing import Final
 
 from agent.settings.layers import CREDENTIALS, VARIABLES
+from agent.settings.load import find_config, load
+from agent.settings.model import Settings
 from agent.system import service_unit
 
 PLACE: Final = Path("/run/credentials") / service_unit.SERVICE
 """Where systemd keeps the credentials of the service while it runs; root and the service may read them."""
 CONFIG: Final = "KSEF_AGENT_CONFIG"
+
+
+def read_settings(file: Path | None, *, need_files: bool) -> Settings:
+    """Read the settings with all layers of the service; ``file`` None: where they are looked for."""
+    found = find_config(file)
+    return load(found, need_files=need_files, variables=environment_for(found))
 
 
 def environment_for(file: Path) -> Mapping[str, str]:
