@@ -10,7 +10,7 @@ from agent.domain.callers import Caller
 from agent.domain.corrections.correction import Correction
 from agent.domain.errors import Conflict
 from agent.domain.event_kinds import EventKind
-from agent.domain.fa3.view.read import read
+from agent.domain.fa3.view.read import read_heading
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import HeldState
 from agent.domain.paper.compose import PendingSlip, compose_pending_slip
@@ -64,10 +64,10 @@ class PendingCorrectionSlip:
 
     async def _receipt(self, held: HeldCorrection, correction: Correction) -> Receipt:
         record, events = await self._store.read(partial(_base_and_log, held.base_id))
-        view = read(record.xml)
+        heading = read_heading(record.xml)
         slip = PendingSlip(
-            seller=view.seller,
-            buyer=view.buyer,
+            seller=heading.seller,
+            buyer=heading.buyer,
             base_number=record.number,
             base_issued_on=record.issued_on,
             accepted_on=local_date(held.created_at),

@@ -8,7 +8,7 @@ from agent.domain.event_kinds import EventKind
 from agent.domain.fa3.elements import receipt_named
 from agent.domain.fa3.reverse_charge import ended_hint
 from agent.domain.fa3.view.document import FaView, Kind
-from agent.domain.fa3.view.read import read
+from agent.domain.fa3.view.read import read, read_heading
 from agent.domain.fiscal_receipt import invoiced_by_receipt
 from agent.domain.invoice import BuyerKind, InvoiceRecord, InvoiceSummary, Mode, Payment
 from agent.domain.lifecycle import InvoiceState, PrintState
@@ -108,7 +108,7 @@ def _due(record: InvoiceRecord) -> Decimal | None:
     """Return what changes hands where the file has a Rozliczenie of its own; None: the total, or not known any more."""
     if b"Rozliczenie>" not in record.stored_xml or not record.intact:
         return None
-    return read(record.xml).changes_hands
+    return read_heading(record.xml).changes_hands
 
 
 async def _paid(tx: Transaction, record: InvoiceRecord) -> tuple[Payment, ...]:

@@ -50,7 +50,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What a potwierdzenie shows of a document: all but its lines, rates, words and terms."""
+    """What a potwierdzenie shows of a document, and what changes hands: all but its lines, rates, words and terms."""
 
     kind: Kind
     number: str
@@ -63,6 +63,17 @@ class Heading:
     gross: Decimal
     """P_15: for ZAL the payment, for ROZ what is left to pay, for corrections a difference."""
     settlement: Settlement | None
+
+    @property
+    def changes_hands(self) -> Decimal:
+        """What the customer pays, below zero what he gets: DoZaplaty or DoRozliczenia where one is given, else P_15.
+
+        A correction's DoZaplaty may be all that is then left to pay, so its difference stays what moves.
+        """
+        if self.settlement is not None and self.settlement.to_settle is not None:
+            return -self.settlement.to_settle
+        to_pay = None if self.settlement is None or self.kind.corrects else self.settlement.to_pay
+        return self.gross if to_pay is None else to_pay
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +130,6 @@ class FaView(Heading):
         if self.sold_on is not None:
             return self.sold_on
         return self.issued_on if self.period is None else self.period[1]
-
-    @property
-    def changes_hands(self) -> Decimal:
-        """What the customer pays, below zero what he gets: DoZaplaty or DoRozliczenia where one is given, else P_15.
-
-        A correction's DoZaplaty may be all that is then left to pay, so its difference stays what moves.
-        """
-        if self.settlement is not None and self.settlement.to_settle is not None:
-            return -self.settlement.to_settle
-        to_pay = None if self.settlement is None or self.kind.corrects else self.settlement.to_pay
-        return self.gross if to_pay is None else to_pay
 
     @property
     def totals(self) -> Totals:
