@@ -16,6 +16,7 @@ from agent.domain.json_io.body import parse_object
 from agent.domain.json_io.reader import escape, shown, type_name
 from agent.ports import Json
 from agent.web.content_encoding import unpacked
+from agent.web.headers import only_header
 
 DAY_PATTERN: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 KEY_PATTERN: Final = re.compile(r"[\x21-\x7e]{1,255}")
@@ -74,8 +75,7 @@ def day(body: Mapping[str, Json], name: str) -> date:
 
 def idempotency_key(request: web.Request) -> str:
     """Return the Idempotency-Key: 1 to 255 visible ASCII characters, none of the agent's own."""
-    given = request.headers.getall("Idempotency-Key", [])
-    key = given[0].strip() if len(given) == 1 else ""  # of two, nobody knows which one the till will repeat
+    key = only_header(request, "Idempotency-Key")
     if not KEY_PATTERN.fullmatch(key):
         raise BadInput(
             "Brak nagłówka Idempotency-Key albo jest nieprawidłowy (1–255 znaków ASCII bez spacji). "

@@ -17,6 +17,7 @@ from aiohttp.typedefs import Middleware
 from agent.domain.callers import Caller, Role
 from agent.domain.errors import NotPermitted
 from agent.services.tokens import Tokens
+from agent.web.headers import only_header
 from agent.web.manager_session import ManagerSessions
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -106,8 +107,7 @@ def bearer_middleware(tokens: Tokens, sessions: ManagerSessions) -> Middleware:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith(PROTECTED_PREFIX) or request.path == SESSION_PATH:
-            given = request.headers.getall("Authorization", [])
-            scheme, _, secret = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+            scheme, _, secret = only_header(request, "Authorization").partition(" ")
             if scheme.lower() != "bearer" or not secret.strip():
                 raise NotPermitted("Brak kodu dostępu do programu.", code="token-missing")
             caller = await tokens.caller(secret.strip())

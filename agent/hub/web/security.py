@@ -12,6 +12,7 @@ from agent.hub.domain.tokens import token_hash
 from agent.hub.ports import HubStore
 from agent.hub.web.context import TILL
 from agent.hub_contract.reading import is_plain
+from agent.web.headers import only_header
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PREFIX = "/v1/"
@@ -47,7 +48,7 @@ def till_middleware(store: HubStore, of_people: Collection[str]) -> Middleware:
 
 def bearer(request: web.Request) -> str:
     """Return the bearer token of a request; NotPermitted "token-missing" without one."""
-    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, secret = only_header(request, "Authorization").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise NotPermitted("Brak kodu dostępu.", code="token-missing")
     return secret.strip()
