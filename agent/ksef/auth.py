@@ -216,9 +216,8 @@ class Authenticator:
             if code == DONE:
                 return
             if code != IN_PROGRESS:
-                said = "; ".join((status.words("description"), *status.details()))
                 refusal = KsefError(
-                    f"{FAILURES.get(code, 'KSeF odmówił uwierzytelnienia.')} KSeF: {code} {said}",
+                    f"{FAILURES.get(code, 'KSeF odmówił uwierzytelnienia.')} KSeF: {code} {status.said()}",
                     outcome=CallOutcome.REFUSED,
                     code=code,
                     body=answer.evidence,

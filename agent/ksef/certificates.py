@@ -131,10 +131,8 @@ class Certificates:
             if code == ISSUED:
                 return answer.text("certificateSerialNumber")
             if code != ISSUING:
-                said = "; ".join((status.words("description"), *status.details()))
-                raise KsefError(
-                    f"KSeF odrzucił wniosek o certyfikat: {code} {said}", outcome=CallOutcome.REFUSED, code=code
-                )
+                said = f"KSeF odrzucił wniosek o certyfikat: {code} {status.said()}"
+                raise KsefError(said, outcome=CallOutcome.REFUSED, code=code)
             if self._clock.monotonic() > give_up and asked >= len(POLL_SECONDS):
                 raise KsefError(
                     "KSeF jeszcze nie wydał certyfikatu; spróbuj później.", outcome=CallOutcome.REFUSED, code=code

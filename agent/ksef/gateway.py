@@ -250,8 +250,8 @@ class Gateway:
             return None
         verdicts = await self._verdicts(session_ref)
         if code != SESSION_DONE and not verdicts:
-            said = "; ".join((state.words("description"), *state.details()))
-            raise KsefError(f"KSeF odrzucił całą paczkę: {code} {said}", outcome=CallOutcome.REFUSED, code=code)
+            said = f"KSeF odrzucił całą paczkę: {code} {state.said()}"
+            raise KsefError(said, outcome=CallOutcome.REFUSED, code=code)
         return verdicts
 
     def budget(self) -> SendBudget:

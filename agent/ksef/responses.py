@@ -134,6 +134,10 @@ class Fields:
         """Return the further sentences of a status, as many as are kept."""
         return _details(self._value.get("details"))
 
+    def said(self) -> str:
+        """Return all sentences of a status, for people."""
+        return "; ".join((self.words("description"), *self.details()))
+
     def optional_text(self, name: str) -> str | None:
         """Return a string, None where it is absent, null or empty."""
         value = self._value.get(name)

@@ -49,15 +49,14 @@ def read_verdict(item: Fields) -> Verdict:
         offline = OFFLINE_BY_WAY.get(item.optional_text("invoicingMode") or "")
         accepted_at = numbered_at or item.instant("invoicingDate")
         return Accepted(_checked_number(item), accepted_at, item.sha256("invoiceHash"), offline, took)
-    description, details = status.words("description"), status.details()
     if code == DUPLICATE:
         original = status.optional_object("extensions")
         number = original.optional_text("originalKsefNumber") if original else None
         session = original.optional_text("originalSessionReferenceNumber") if original else None
-        return Duplicate(number, session, "; ".join((description, *details)))
+        return Duplicate(number, session, status.said())
     if code < FIRST_REFUSAL:
         raise item.unusable(f"Nieznany status faktury w KSeF: {code}.")
-    return Rejected(code, description, details, retryable=code in RETRYABLE)
+    return Rejected(code, status.words("description"), status.details(), retryable=code in RETRYABLE)
 
 
 def better(one: Verdict, other: Verdict) -> Verdict:

@@ -167,8 +167,6 @@ class Timeline:
         return [event for event in self.events if event.category is category and event.confirmed is not False]
 
     def _in_force(self, category: Category, instant: datetime) -> Outage | None:
-        if not self.events:
-            return None  # as on nearly every day
         found = [
             event
             for event in self._of(category)

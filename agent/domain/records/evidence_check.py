@@ -86,7 +86,7 @@ class _Walk:
                 group[path] = content if len(content) <= HELD else None
                 value = hashlib.sha256(content).hexdigest()
             else:
-                value = "" if sha256 is None else self._sha256(path)
+                value = "" if sha256 is None else (self._notes.page_sha256(path) or self._sha256(path))
             if sha256 not in {None, value}:
                 self.sums.append(f"Plik {path} zmieniono: skrót SHA-256 się nie zgadza.")
         self._invoices(group)

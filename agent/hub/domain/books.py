@@ -15,7 +15,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from agent.domain.calendar import local_date
+from agent.domain.calendar import happened_by, local_date
 from agent.domain.identifiers import bare_nip, valid_nip
 from agent.domain.invoice import Mode
 from agent.domain.json_io.canonical import Json
@@ -110,7 +110,7 @@ def _hash_in(text: str) -> str | None:
 def marker(invoice: HubInvoice, as_of: date) -> Marker:
     """Return the marker for a JPK filed at the end of that Polish civil day."""
     accepted = invoice.accepted_at
-    if invoice.ksef_number is not None and accepted is not None and local_date(accepted) <= as_of:
+    if invoice.ksef_number is not None and accepted is not None and happened_by(accepted, as_of):
         return Marker.NUMBER
     if invoice.mode == Mode.FAILURE:
         return Marker.OFF
@@ -162,7 +162,7 @@ def is_invoice(invoice: HubInvoice, as_of: date) -> bool:
     till (agent/domain/records/register.py): it has no row.
     """
     if invoice.closed_at is not None:
-        return local_date(invoice.closed_at) > as_of
+        return not happened_by(invoice.closed_at, as_of)
     return invoice.state is not HubState.REJECTED or invoice.offline
 
 
