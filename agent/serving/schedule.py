@@ -25,6 +25,7 @@ from apscheduler.triggers.base import BaseTrigger
 from agent.domain.errors import Unavailable
 from agent.ports import Clock
 from agent.services.heartbeats import Heartbeats
+from agent.system.heap import trim
 
 if TYPE_CHECKING:
     from agent.app import Agent
@@ -56,6 +57,8 @@ DEADLINES_SECONDS = 60 * 60
 """An announced end may come without any further news: a total failure that is over exempts what was issued in it."""
 FIRST_CHORES = (30.0, 300.0)
 """Seconds after the start in which they are asked first; all tills of a chain are switched on at once."""
+MEMORY_SECONDS = 10 * 60
+"""How often free memory is given back; a backlog that went out leaves most of it."""
 CALENDAR_SECONDS = 60
 """How often APScheduler is told to look at the clock again; it sleeps by the clock as it was."""
 SPREAD = 0.1
@@ -85,6 +88,10 @@ def loops(agent: Agent) -> Mapping[str, Work]:
     async def wake() -> None:
         agent.queue.wake()
         agent.upos.wake()
+
+    async def give_back() -> None:
+        await agent.presses.pass_by()
+        await asyncio.to_thread(trim)
 
     def turning(name: str, seconds: float, work: Work, *, spread: float = 0.0, first: float | None = None) -> Work:
         agent.heartbeats.expect(name, seconds)
@@ -129,6 +136,7 @@ def loops(agent: Agent) -> Mapping[str, Work]:
             "certificates": turning("certificates", CERTIFICATES_SECONDS, agent.upkeep.look, spread=SPREAD),
             "backlogs": turning("backlogs", BACKLOG_SECONDS, agent.backlogs.count, first=0),
             "books": turning("books", READING_SECONDS, agent.books.read_some, spread=SPREAD),
+            "memory": turning("memory", MEMORY_SECONDS, give_back, spread=SPREAD),
             "deadlines": turning("deadlines", DEADLINES_SECONDS, agent.deadlines.follow, spread=SPREAD),
         }
     )

@@ -21,6 +21,7 @@ from agent.serving.watched import raise_defect, starting, stop_on_signals, watch
 from agent.settings.model import Settings
 from agent.system.clock import SystemClock
 from agent.system.file_pages import give_back
+from agent.system.heap import trim
 
 LOG = logging.getLogger("agent")
 REST_SECONDS = 5.0
@@ -52,6 +53,16 @@ async def supervise(agent: Agent) -> None:
                 scheduler.shutdown(wait=False)
 
 
+async def let_go(agent: Agent) -> None:
+    """Give back the memory that only the start needed: what it read of the store, of the libraries, and what lies free.
+
+    Before the loops, whose threads may load libraries, and the warm-up, which brings in what a press uses.
+    """
+    await agent.store.shrink()
+    await asyncio.to_thread(trim)
+    await asyncio.to_thread(give_back)
+
+
 async def settle(agent: Agent) -> None:
     """Warm up, then keep what a start leaves in memory for good out of every later search for garbage.
 
@@ -78,8 +89,7 @@ async def run(settings: Settings, clock: Clock | None = None) -> int:
             agent = await stack.enter_async_context(assembled(settings, clock))
         stop_on_signals(agent.shutdown)
         let_commands_in(agent.tokens, settings)
-        # before the loops, whose threads may load libraries, and the warm-up, which brings in what a press uses
-        await asyncio.to_thread(give_back)
+        await let_go(agent)
         await settle(agent)
         async with listening(agent), watched(f"Kasa {settings.till}: gotowa", agent.clock, agent.heartbeats.silent):
             await supervise(agent)

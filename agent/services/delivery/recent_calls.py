@@ -10,7 +10,8 @@ from agent.domain.values import dataclass
 from agent.ports import Event, Store, Transaction
 from agent.services.delivery.upo import CALLS_OF_A_SESSION
 
-EVENTS_AT_ONCE = 500
+EVENTS_AT_ONCE = 100
+"""Of 500 the start of a till that sent 2,000 within the hour kept 1.2 MiB more."""
 MOST_EVENTS = 20_000
 """No more are read back at the start: a clock that was wrong may have dated all of them into the last hour."""
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from agent.app import Agent
 from agent.services.heartbeats import Heartbeats
+from agent.services.presses import Presses
 from agent.serving import schedule
 from agent.settings.model import WatchSettings
 from tests.fakes.clock import FakeClock
@@ -50,6 +51,7 @@ class Counted:
         self.problems = SimpleNamespace(refresh=self._counts("report"))
         self.printers = SimpleNamespace(ask=self._counts("printers"))
         self.backlogs = SimpleNamespace(count=self._counts("backlogs"))
+        self.presses = Presses(clock)
         self.check_database = self._counts("database")
         self.upkeep = SimpleNamespace(look=self._counts("certificate files"), renew=self._counts("certificates"))
         self.erase_consumers = self._counts("retention")
@@ -66,6 +68,14 @@ class Counted:
     @property
     def agent(self) -> Agent:
         return cast(Agent, self)
+
+
+@pytest.fixture(autouse=True)
+def trimmed(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """Return how often free memory was given back."""
+    times: list[None] = []
+    monkeypatch.setattr(schedule, "trim", lambda: times.append(None))
+    return times
 
 
 async def half_an_hour(step: timedelta | None) -> Counter[str]:
@@ -112,6 +122,18 @@ async def test_what_the_start_wants_is_done_at_once() -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_free_memory_is_given_back_while_nobody_presses(trimmed: list[None]) -> None:
+    counted = Counted(FakeClock())
+    running = asyncio.ensure_future(schedule.loops(counted.agent)["memory"]())
+    with counted.presses.under_way():
+        await counted.clock.advance(schedule.MEMORY_SECONDS * (1 - schedule.SPREAD) - 1)
+        assert trimmed == []
+    await counted.clock.advance(schedule.MEMORY_SECONDS * (1 + schedule.SPREAD))
+    assert trimmed
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_one_at_a_time_and_a_rest_after_each() -> None:

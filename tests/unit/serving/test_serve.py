@@ -26,6 +26,7 @@ from agent.serving.serve import settle, supervise
 from agent.serving.watched import EXTENSION, feed_watchdog
 from agent.settings.load import load
 from agent.settings.model import Settings
+from agent.store.sqlite import SqliteStore
 from agent.system import systemd
 from tests.fakes.agent_with_sandbox import agent_with_sandbox
 from tests.fakes.clock import FakeClock
@@ -213,7 +214,7 @@ async def test_what_a_start_leaves_is_kept_out_of_later_searches_once_it_is_warm
 
 
 async def test_nobody_is_let_in_before_the_press_that_warms_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the first customer would wait for it, behind it in the store's line."""
+    """Else the first customer would wait for it, behind it in the store's line. Memory is let go before it."""
     config = tmp_path / "agent.toml"
     async with Sandbox() as sandbox:
         write_config(sandbox, config, describe(sandbox, tmp_path / "certificates"))
@@ -221,6 +222,7 @@ async def test_nobody_is_let_in_before_the_press_that_warms_up(tmp_path: Path, m
         told: list[tuple[str, bool]] = []
 
         async def warming(_: Agent) -> None:
+            assert let_go == ["pages of the store", "free heap", "pages of files"]
             told.append(("warming up", await answers(given)))
 
         async def serving(_: Agent) -> None:
@@ -228,7 +230,16 @@ async def test_nobody_is_let_in_before_the_press_that_warms_up(tmp_path: Path, m
 
         monkeypatch.setattr(serve, "warm_up", warming)
         monkeypatch.setattr(serve, "supervise", serving)
-        monkeypatch.setattr(serve, "give_back", lambda: None)
+        shrink = SqliteStore.shrink
+
+        async def shrunk(store: SqliteStore) -> None:
+            await shrink(store)
+            let_go.append("pages of the store")
+
+        let_go: list[str] = []
+        monkeypatch.setattr(SqliteStore, "shrink", shrunk)
+        monkeypatch.setattr(serve, "trim", lambda: let_go.append("free heap"))
+        monkeypatch.setattr(serve, "give_back", lambda: let_go.append("pages of files"))
         try:
             assert await serve.run(given) == 0
         finally:
