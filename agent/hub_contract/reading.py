@@ -5,6 +5,7 @@ What is wrong is said in Polish: people read it, as the ``detail`` of a problem 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -14,6 +15,7 @@ from agent.domain.json_io.canonical import Json
 
 LATEST = date(2200, 12, 31)
 """No day to send by lies beyond. Fixed, so that neither side's clock, which may be wrong, refuses what is due."""
+LARGEST_NUMBER = 2**31 - 1
 _UNPLAIN = re.compile("[\x00\ud800-\udfff]")
 """NUL, which PostgreSQL keeps in no text, and lone surrogates, which no database and no UTF-8 knows."""
 
@@ -49,10 +51,12 @@ class Members:
         return None if self._value.get(name) is None else self.text(name)
 
     def whole(self, name: str, default: int | None = None) -> int:
-        """Return a whole number; ``default`` where it is missing."""
+        """Return a whole number that both databases can keep; ``default`` where it is missing."""
         value = self._value.get(name, default)
         if not isinstance(value, int) or isinstance(value, bool):
             raise self._wrong(name, "nie jest liczbą całkowitą")
+        if abs(value) > LARGEST_NUMBER:
+            raise self._wrong(name, "jest liczbą poza zakresem")
         return value
 
     def number(self, name: str, default: float = 0.0) -> float:
@@ -61,9 +65,12 @@ class Members:
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise self._wrong(name, "nie jest liczbą")
         try:
-            return float(value)
+            number = float(value)
         except OverflowError as error:
             raise self._wrong(name, "jest liczbą poza zakresem") from error
+        if not math.isfinite(number):  # Python's JSON reads NaN and Infinity
+            raise self._wrong(name, "jest liczbą poza zakresem")
+        return number
 
     def flag(self, name: str, *, default: bool = False) -> bool:
         """Return true or false."""

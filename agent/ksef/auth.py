@@ -16,7 +16,7 @@ from agent.ksef.calls import Call, RateLimitedClient, as_not_sent
 from agent.ksef.credentials import Credentials, authentication_credentials, read_secret
 from agent.ksef.keys import PublicKey, PublicKeys, Usage
 from agent.ksef.limits import Group
-from agent.ksef.responses import Answer, Fields
+from agent.ksef.responses import LARGEST_MILLISECONDS, Answer, Fields
 from agent.ksef.server_clock import ServerTime
 from agent.ksef.single_flight import SingleFlight
 from agent.ksef.xades import auth_token_request, sign
@@ -200,7 +200,7 @@ class Authenticator:
         challenge, _ = await ask_challenge(self._wire, self._clock, self._server_time)
         begun = replace(await self._proof.present(self._wire, challenge, self._context), secret=True).fields()
         operation = begun.object("authenticationToken").text("token")
-        await self._decided(begun.text("referenceNumber"), operation)
+        await self._decided(begun.reference("referenceNumber"), operation)
         tokens = replace(await self._redeem(operation), secret=True).fields()
         self._refresh = _Token.read(tokens.object("refreshToken"))
         self._access = _Token.read(tokens.object("accessToken"))
@@ -274,5 +274,6 @@ async def ask_challenge(wire: RateLimitedClient, clock: Clock, server_time: Serv
     asked_at = clock.monotonic()
     call = Call(Group.ANONYMOUS, "POST", "/auth/challenge", patience=PATIENCE_SIGN_IN_SECONDS)
     answer = (await wire.run(call)).fields()
-    challenge = Challenge(answer.text("challenge"), answer.number("timestampMs"), answer.instant("timestamp"))
+    milliseconds = answer.number("timestampMs", LARGEST_MILLISECONDS)
+    challenge = Challenge(answer.reference("challenge"), milliseconds, answer.instant("timestamp"))
     return challenge, server_time.hear(challenge.at, asked_at)

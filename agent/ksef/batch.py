@@ -117,7 +117,7 @@ class BatchSessions:
         try:
             await self._api.ready()
             opened = await self._open(package, key, offline=offline)
-            reference = opened.text("referenceNumber")
+            reference = opened.reference("referenceNumber")
             await noted(reference)
             await self._upload(package, opened.objects("partUploadRequests"))
         except KsefError as error:

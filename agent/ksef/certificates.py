@@ -108,7 +108,12 @@ class Certificates:
         answer.text("commonName")  # without it this is no answer to that question
         given = ((oid, answer.optional_text(name)) for name, oid in SUBJECT)
         # not validated: a Polish name of up to 64 letters may take more than 64 bytes, and it is KSeF's, not ours
-        return x509.Name([x509.NameAttribute(oid, text, _validate=False) for oid, text in given if text])
+        name = x509.Name([x509.NameAttribute(oid, text, _validate=False) for oid, text in given if text])
+        try:
+            signing_request(new_key(), name)  # nothing less tells whether one can hold it
+        except ValueError as error:
+            raise answer.unusable("KSeF podał dane do wniosku, których nie da się w nim zapisać.") from error
+        return name
 
     async def request(self, kind: CertificateType, name: str, csr: x509.CertificateSigningRequest) -> str:
         """Send a request; return its reference."""
@@ -118,7 +123,7 @@ class Certificates:
             "csr": b64(csr.public_bytes(Encoding.DER)),
         }
         answer = await self._run(Call(Group.OTHER, "POST", "/certificates/enrollments", json=body))
-        return answer.text("referenceNumber")
+        return answer.reference("referenceNumber")
 
     async def serial(self, reference: str) -> str:
         """Wait until the certificate is issued; return its serial number. KsefError REFUSED where it is refused."""
@@ -129,7 +134,7 @@ class Certificates:
             status = answer.object("status")
             code = status.number("code")
             if code == ISSUED:
-                return answer.text("certificateSerialNumber")
+                return answer.reference("certificateSerialNumber")
             if code != ISSUING:
                 said = f"KSeF odrzucił wniosek o certyfikat: {code} {status.said()}"
                 raise KsefError(said, outcome=CallOutcome.REFUSED, code=code)

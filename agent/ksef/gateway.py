@@ -56,6 +56,8 @@ UNREADABLE = 0
 COMPRESSIONS = {"zip": Compression.ZIP, "tar.gz": Compression.TAR_GZ}
 """By the setting's word."""
 LIMITS_KEEP_SECONDS = 6 * HOUR
+LOWERED_KEEP_SECONDS = HOUR
+"""The same for limits below those of production: whatever the cause, its end must not go unnoticed for long."""
 CLOSE_SECONDS = 5.0
 """At stop the session has so long to be closed; an unclosed one is closed before its UPO is asked for (session_upo)."""
 
@@ -170,7 +172,7 @@ class Gateway:
         if code < SESSION_DONE or self._unsettled(status):
             return None
         upo = status.optional_object("upo")
-        references = upo.each("pages", lambda page: page.text("referenceNumber")) if upo else []
+        references = upo.each("pages", lambda page: page.reference("referenceNumber")) if upo else []
         if not references:
             return None if code == SESSION_DONE else ()
         pages: list[UpoPage] = []
@@ -263,18 +265,22 @@ class Gateway:
         return self._budget.left()
 
     async def learn_limits(self) -> None:
-        """Read KSeF's limits where they were not read for six hours; until then those of production hold.
+        """Read KSeF's limits where they were not read for some hours; until then those of production hold.
 
         Trouble with one call leaves the other to be made; KsefError tells of it then.
         """
         failed: KsefError | None = None
-        if self._is_due(self._rates_read_at):
+        rates_keep = LOWERED_KEEP_SECONDS if self._budget.is_lowered else LIMITS_KEEP_SECONDS
+        sizes_keep = LOWERED_KEEP_SECONDS if self._are_sizes_lowered else LIMITS_KEEP_SECONDS
+        if self._is_due(self._rates_read_at, rates_keep):
             try:
                 self._budget.learn((await self.api.run(Call(Group.OTHER, "GET", "/rate-limits"))).fields())
                 self._rates_read_at = self._clock.monotonic()
             except KsefError as error:
                 failed = error
-        if self._is_due(self._sizes_read_at):  # its own: a small share of the limits may not hold both calls
+        if self._is_due(
+            self._sizes_read_at, sizes_keep
+        ):  # its own: a small share of the limits may not hold both calls
             self._learn_sizes((await self.api.run(Call(Group.OTHER, "GET", "/limits/context"))).fields())
             self._sizes_read_at = self._clock.monotonic()
         if failed is not None:
@@ -286,10 +292,16 @@ class Gateway:
             if largest > 0:  # a session for nothing would be opened anew for each invoice
                 self._sessions.max_invoices = largest
         with suppress(KsefError):
-            self._max_batch = limits.object("batchSession").number("maxInvoices")
+            largest = limits.object("batchSession").number("maxInvoices")
+            if largest > 0:  # a batch of nothing would never go
+                self._max_batch = largest
 
-    def _is_due(self, read_at: float | None) -> bool:
-        return read_at is None or self._clock.monotonic() - read_at >= LIMITS_KEEP_SECONDS
+    @property
+    def _are_sizes_lowered(self) -> bool:
+        return min(self._sessions.max_invoices, self._max_batch) < MAX_INVOICES
+
+    def _is_due(self, read_at: float | None, keep: float) -> bool:
+        return read_at is None or self._clock.monotonic() - read_at >= keep
 
     def recall_sends(self, sent_at: Iterable[datetime]) -> None:
         """Count what an earlier run of the agent sent within the last hour, so that a restart provokes no 429."""
@@ -384,7 +396,7 @@ async def try_out(settings: KsefSettings, seller_nip: str, clock: Clock, credent
 
 def _listed(item: Fields) -> tuple[bytes, str, Verdict]:
     """Read an invoice of a list: its hash, its reference and what KSeF says of it."""
-    return item.sha256("invoiceHash"), item.text("referenceNumber"), _tolerant(item)
+    return item.sha256("invoiceHash"), item.reference("referenceNumber"), _tolerant(item)
 
 
 def _tolerant(item: Fields) -> Verdict:

@@ -187,10 +187,21 @@ class RateBudget:
             try:
                 values = limits.optional_object(group)
                 if values is not None:
-                    limit = Limit(values.number("perSecond"), values.number("perMinute"), values.number("perHour"))
+                    limit = Limit(_calls(values, "perSecond"), _calls(values, "perMinute"), _calls(values, "perHour"))
                     window.shares = limit.shared(self._tills)
             except KsefError as error:
                 log.warning("KSeF's limit of %s is not read: %s", group, error.message)
+
+    @property
+    def is_lowered(self) -> bool:
+        """Tell whether KSeF allows less of anything than it does by itself: for how long, it does not say."""
+        return any(
+            share.calls < usual.calls
+            for group, window in self._windows.items()
+            for share in window.shares
+            for usual in DEFAULTS[group].shared(self._tills)
+            if share.window == usual.window
+        )
 
     @asynccontextmanager
     async def place(self, group: Group, patience: float = PATIENCE_SECONDS) -> AsyncIterator[None]:
@@ -271,6 +282,14 @@ class RateBudget:
     def _recall(self, group: Group, instants: Iterable[datetime]) -> None:
         now, wall = self._clock.monotonic(), self._clock.now()
         self._windows[group].recall([max(0.0, (wall - instant).total_seconds()) for instant in instants], now)
+
+
+def _calls(limits: Fields, name: str) -> int:
+    """Read one limit. None of no calls is believed: it would outlast its cause, and KSeF says 429 where it means it."""
+    calls = limits.number(name)
+    if calls < 1 and calls != UNLIMITED:
+        raise limits.unusable(f"KSeF podał limit {name} = {calls}.")
+    return calls
 
 
 def _share(window: str, span: float, limit: int, tills: int) -> Share:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from agent.domain.calendar import YEARS
 from agent.domain.characters import storable, told
@@ -39,6 +40,15 @@ MOST_DETAILS = 20
 
 LONGEST_RETRY_AFTER = 30 * 86400.0
 """Seconds."""
+
+LONGEST_REFERENCE = 100
+REFERENCE = re.compile(f"[A-Za-z0-9._~-]{{1,{LONGEST_REFERENCE}}}")
+"""Of a session, an invoice, a challenge, ...: 36 letters, digits and hyphens by the contract. What else is in it would
+be another address, or no XML."""
+LARGEST_NUMBER = 2**31 - 1
+"""Codes, counts and limits of the contract are far smaller; what is larger fits into no column of a database."""
+LARGEST_MILLISECONDS = 2**53 - 1
+"""Of a Unix time: what every reader of JSON takes for a whole number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +155,22 @@ class Fields:
             return None
         return self.text(name)
 
-    def number(self, name: str) -> int:
-        """Return an integer."""
+    def reference(self, name: str) -> str:
+        """Return a word of KSeF's own that goes back to it, in a path or a signed document."""
+        value = self.text(name)
+        if not REFERENCE.fullmatch(value):
+            raise self._missing(name)
+        return value
+
+    def optional_reference(self, name: str) -> str | None:
+        """Return the same, None where there is none, or none that KSeF would know."""
         value = self._value.get(name)
-        if not isinstance(value, int) or isinstance(value, bool):
+        return value if isinstance(value, str) and REFERENCE.fullmatch(value) else None
+
+    def number(self, name: str, largest: int = LARGEST_NUMBER) -> int:
+        """Return an integer, its absolute value at most ``largest``."""
+        value = self._value.get(name)
+        if not _is_number(value, largest):
             raise self._missing(name)
         return value
 
@@ -347,6 +369,10 @@ def _http_date(text: str) -> datetime | None:
     return found.replace(tzinfo=found.tzinfo or UTC)
 
 
+def _is_number(value: object, largest: int) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= largest
+
+
 def _details(value: object) -> tuple[str, ...]:
     return tuple(told(str(each), LONGEST_WORDS) for each in value[:MOST_DETAILS]) if isinstance(value, list) else ()
 
@@ -381,7 +407,7 @@ def _general(value: Mapping[str, object], status: int) -> tuple[ApiProblem, ...]
 def _read(items: object, code: str, description: str) -> tuple[ApiProblem, ...]:
     found: list[ApiProblem] = []
     for item in items[:MOST_DETAILS] if isinstance(items, list) else []:
-        if isinstance(item, dict) and isinstance(item.get(code), int) and not isinstance(item[code], bool):
+        if isinstance(item, dict) and _is_number(item.get(code), LARGEST_NUMBER):
             words = told(str(item.get(description) or ""), LONGEST_WORDS)
             found.append(ApiProblem(item[code], words, _details(item.get("details"))))
     return tuple(found)

@@ -106,7 +106,7 @@ class OnlineSessions:
                 self._rest_where_too_soon(opened, error)
             raise as_not_sent(error) from error
         opened.taken += 1
-        return answer.fields().text("referenceNumber")
+        return answer.fields().reference("referenceNumber")
 
     def _rest_where_too_soon(self, session: OpenSession, error: KsefError) -> None:
         now = self._clock.monotonic()
@@ -141,7 +141,7 @@ class OnlineSessions:
             body: Json = {"formCode": FORM_CODE, "encryption": encryption(key, public_key)}
             call = Call(Group.ONLINE_SESSION, "POST", "/sessions/online", json=body, headers=self._headers)
             fields = (await self._api.run(call)).fields()
-            return SessionRef(fields.text("referenceNumber"), fields.end("validUntil"))
+            return SessionRef(fields.reference("referenceNumber"), fields.end("validUntil"))
 
         session = await self._keys.using(Usage.SYMMETRIC_KEY, ask)
         self._warm = OpenSession(session, key, self._clock.monotonic())

@@ -52,7 +52,7 @@ def read_verdict(item: Fields) -> Verdict:
     if code == DUPLICATE:
         original = status.optional_object("extensions")
         number = original.optional_text("originalKsefNumber") if original else None
-        session = original.optional_text("originalSessionReferenceNumber") if original else None
+        session = original.optional_reference("originalSessionReferenceNumber") if original else None
         return Duplicate(number, session, status.said())
     if code < FIRST_REFUSAL:
         raise item.unusable(f"Nieznany status faktury w KSeF: {code}.")

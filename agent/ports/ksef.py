@@ -87,6 +87,11 @@ class KsefError(Exception):
         return self.outcome is CallOutcome.REFUSED and self.code != TOO_MANY
 
     @property
+    def of_its_subject(self) -> bool:
+        """Whether KSeF answered whoever may ask, and refused what was asked about: it knows no such thing."""
+        return self.refused_alone and not self.of_every_invoice
+
+    @property
     def unreadable(self) -> bool:
         """Whether KSeF answered a success (2xx), and something in it is outside the contract."""
         return self.outcome is CallOutcome.UNKNOWN and not self.link_down and self.code in SUCCESS

@@ -143,7 +143,7 @@ class WireServer:
                 if isinstance(answering, Fault):
                     return await self._spoil(incoming, answering)
                 return (answering if isinstance(answering, Reply) else answering(request)).response()
-        return self._usual(request).response()
+        return self.usual(request).response()
 
     async def _spoil(self, incoming: web.Request, fault: Fault) -> web.Response:
         transport = incoming.transport
@@ -159,7 +159,8 @@ class WireServer:
             transport.close()
         return web.Response()
 
-    def _usual(self, request: Request) -> Reply:
+    def usual(self, request: Request) -> Reply:
+        """Return what is answered where nothing is planned."""
         for route, answering in self._routes().items():
             if matches(route, request):
                 return answering(request)

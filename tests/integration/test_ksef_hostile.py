@@ -20,7 +20,7 @@ from agent.ksef.responses import Answer, parse_instant, problems, retry_after
 from agent.ports import CallOutcome, KsefError, Outgoing
 from agent.settings.model import KsefSettings
 from tests.contract import ksef_wire as wire
-from tests.contract.ksef_wire import Fault, Reply, WireServer
+from tests.contract.ksef_wire import Fault, Reply, Request, WireServer
 from tests.fakes.gateway import unheard
 from tests.fakes.swift_clock import SwiftClock
 
@@ -61,7 +61,8 @@ HOSTILE: dict[str, Reply | Fault] = {
     "bad chunk": Fault(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"),
     "year one": Reply(body=wire.accepted(acquisitionDate="0001-01-01T00:00:00+02:00")),
     "letters in Base64": Reply(body=wire.accepted(invoiceHash="żżżż")),
-    "no number": Reply(body={"status": {"code": 10**30}}),
+    "no number": Reply(body={"status": {"code": 10**30, "description": "?"}}),
+    "a number no database keeps": Reply(body={"status": {"code": 2**31, "description": "?"}}),
 }
 
 
@@ -73,6 +74,40 @@ async def test_a_hostile_answer_is_an_error_of_ksef(server: WireServer, gateway:
     assert caught.value.outcome is CallOutcome.UNKNOWN
     server.on("GET /sessions/*/invoices/*", Reply(body=wire.accepted()))
     await gateway.status(wire.SESSION, wire.INVOICE)
+
+
+@pytest.mark.parametrize("word", ["\n\x1b[31mX", "../../auth", "{}", "a b", "x" * 200_000])
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        ("POST /auth/challenge", "challenge"),
+        ("POST /auth/xades-signature", "referenceNumber"),
+        ("POST /sessions/online", "referenceNumber"),
+    ],
+)
+async def test_a_word_that_ksef_cannot_mean_does_not_get_into_what_is_sent(
+    server: WireServer, gateway: Gateway, call: str, name: str, word: str
+) -> None:
+    def spoiled(request: Request) -> Reply:
+        usual = server.usual(request)
+        assert isinstance(usual.body, dict)
+        return Reply(usual.status, {**usual.body, name: word})
+
+    server.on(call, spoiled)
+    with pytest.raises(KsefError) as caught:
+        await gateway.session()
+    assert caught.value.outcome is CallOutcome.NOT_SENT
+    server.on(call)
+    await gateway.session()
+
+
+async def test_a_reference_that_is_none_leaves_a_doubt(server: WireServer, gateway: Gateway) -> None:
+    session = await gateway.session()
+    server.on("POST /sessions/online/*/invoices", Reply(202, {"referenceNumber": "{}"}))
+    with pytest.raises(KsefError) as caught:
+        await gateway.send(session, INVOICE)
+    assert caught.value.outcome is CallOutcome.UNKNOWN
+    assert not caught.value.link_down
 
 
 async def test_an_answer_without_end_is_not_read_to_its_end(

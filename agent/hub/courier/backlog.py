@@ -115,6 +115,9 @@ class Backlog:
         self._link.answered()
         await self._verdicts.resolve(doubts, found)
         await self._verdicts.apply_all([(each, found[each.sha256][1]) for each in undecided if each.sha256 in found])
+        for invoice in undecided:
+            if invoice.sha256 not in found:
+                await self._sender.ask(invoice)
 
     async def _send_waiting(self) -> None:
         if not self._link.may_send or not await self._is_worth_reading():

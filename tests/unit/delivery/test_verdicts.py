@@ -46,6 +46,11 @@ class Authority(FakeGateway):
         """So many sends find their session over."""
         self.over_by = 21180
         self.left = SendBudget(180, 0.0)
+        self.wrong_references = 0
+        """So many sends are answered with a reference that means nothing."""
+        self.loses = 0
+        """So many invoices are answered with a reference, and gone."""
+        self.status_trouble: KsefError | None = None
 
     async def invoice_sha256(self, ksef_number: str) -> bytes:
         if self.original_trouble is not None:
@@ -63,9 +68,18 @@ class Authority(FakeGateway):
             sends_left_hour=self.left.sends_left_hour - 1,
             sends_left_minute=self.left.sends_left_minute - 1,
         )
-        return await super().send(session, invoice)
+        if self.loses:
+            self.loses -= 1
+            return "EE-nowhere"
+        reference = await super().send(session, invoice)
+        if self.wrong_references:
+            self.wrong_references -= 1
+            return "EE-nowhere"
+        return reference
 
     async def status(self, session_ref: str, invoice_ref: str) -> Verdict:
+        if self.status_trouble is not None:
+            raise self.status_trouble
         if invoice_ref not in self._sessions.get(session_ref, []):
             raise KsefError("W tej sesji nie ma takiej faktury.", outcome=CallOutcome.REFUSED, code=21405)
         return await super().status(session_ref, invoice_ref)
@@ -157,6 +171,33 @@ async def test_a_number_for_other_bytes_is_not_adopted(tmp_path: Path) -> None:
         assert (record.state, record.ksef_number) == (InvoiceState.IN_DOUBT, None)
         (told,) = [event for event in await place.invoices.events(record.id) if event.kind == "in_doubt"]
         assert (told.data["ksef_number"], told.data["accepted_sha256"]) == (number, "00" * 32)
+
+
+@pytest.mark.parametrize("taken", [True, False])
+async def test_what_ksef_does_not_know_by_its_own_reference_is_looked_for_by_its_hash(
+    tmp_path: Path, *, taken: bool
+) -> None:
+    """A wrong reference must not leave an invoice "sent" for ever; what KSeF does not have at all goes again."""
+    async with shop(tmp_path) as (place, gateway):
+        gateway.wrong_references = int(taken)
+        gateway.loses = int(not taken)
+        record = await press_until_answered(place, "a")
+        await passes(place, 0.5, step=10.0)
+        assert (await place.record(record.id)).state is InvoiceState.SENT, "KSeF may need a moment"
+        await passes(place, 12, step=15.0)
+        assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
+        assert len(gateway.ledger) == 1
+        (told,) = [event for event in await place.invoices.events(record.id) if event.kind == "in_doubt"]
+        assert (told.data["call"], told.data["code"]) == ("status", 21405)
+
+
+async def test_a_right_that_is_missing_makes_no_doubt(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        gateway.pending_answers = 1_000
+        record = await press_until_answered(place, "a")
+        gateway.status_trouble = KsefError("brak uprawnień", outcome=CallOutcome.REFUSED, code=403)
+        await passes(place, 12, step=15.0)
+        assert (await place.record(record.id)).state is InvoiceState.SENT
 
 
 # --- work that KSeF cancelled -------------------------------------------------------------------------------

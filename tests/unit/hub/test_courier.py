@@ -135,6 +135,34 @@ async def test_a_lost_answer_is_settled_by_hash_and_nothing_goes_twice(hub: HubW
     assert (await hub.kinds())[:2] == ["doubt", "accepted"]
 
 
+@pytest.mark.parametrize("many", [1, 6])
+@pytest.mark.parametrize("taken", [True, False])
+async def test_what_ksef_does_not_know_by_its_own_reference_is_looked_for_by_its_hash(
+    hub: HubWorld, monkeypatch: pytest.MonkeyPatch, many: int, *, taken: bool
+) -> None:
+    send = hub.gateway.send
+
+    async def answered_wrongly(session: SessionRef, invoice: Outgoing) -> str:
+        if taken:
+            await send(session, invoice)
+        return "EE-nowhere"
+
+    async def status(session_ref: str, invoice_ref: str) -> Verdict:
+        raise KsefError("Nie ma takiej faktury.", outcome=CallOutcome.REFUSED, code=21405)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(hub.gateway, "send", answered_wrongly)
+        patched.setattr(hub.gateway, "status", status)
+        offered = [await hub.offer(f"FV-1/{number}", urgent=3.0) for number in range(many)]
+        hub.start()
+        await hub.clock.advance(30)
+        assert HubState.DOUBT not in {(await hub.find(each)).state for each in offered}, "KSeF may need a moment"
+        await hub.clock.advance(60)
+    await hub.clock.advance(300)
+    assert {(await hub.find(each)).state for each in offered} == {HubState.ACCEPTED}
+    assert len(hub.gateway.ledger) == many
+
+
 async def test_an_invoice_without_a_upo_holds_up_no_other(hub: HubWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = await hub.offer("FV-1/1", urgent=3.0), await hub.offer("FV-1/2", urgent=3.0)
     given, refused = hub.gateway.upo, [first, second]

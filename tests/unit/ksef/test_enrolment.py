@@ -162,6 +162,16 @@ class TestEnrolment:
         subject = x509.load_der_x509_csr(base64.b64decode(asked["csr"])).subject
         assert [attribute.value for attribute in subject] == [name, "PL"]
 
+    @pytest.mark.filterwarnings("ignore:Attribute's length")
+    @pytest.mark.parametrize("country", ["ŻŻ", "P\x00", "\x1b["])
+    async def test_a_name_that_no_request_can_hold_is_trouble_of_ksef(
+        self, server: WireServer, certificates: Certificates, country: str
+    ) -> None:
+        server.on("GET /certificates/enrollments/data", Reply(body={"commonName": "Kasa", "countryName": country}))
+        with pytest.raises(KsefError) as caught:
+            await certificates.subject()
+        assert caught.value.outcome is CallOutcome.UNKNOWN
+
     async def test_no_certificate_left(
         self, server: WireServer, certificates: Certificates, place: CertificateFiles
     ) -> None:

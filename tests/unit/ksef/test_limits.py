@@ -46,7 +46,14 @@ def allow(clock: FakeClock, limit: Limit, tills: int = 1) -> RateBudget:
     return budget
 
 
-@pytest.mark.parametrize("wrong", [{"perSecond": 1}, {"perSecond": "1", "perMinute": 1, "perHour": 1}, [], "none"])
+def per(second: object, minute: object, hour: object) -> dict[str, object]:
+    return {"perSecond": second, "perMinute": minute, "perHour": hour}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"perSecond": 1}, per("1", 1, 1), [], "none", per(0, 0, 0), per(1, 1, 0), per(-2, 1, 1), per(1, 1, 10**30)],
+)
 def test_a_limit_that_cannot_be_read_costs_itself_only(wrong: object) -> None:
     budget = RateBudget(FakeClock())
     before = {left.group: left for left in budget.left()}
@@ -223,11 +230,19 @@ class TestSharing:
         assert budget.sends().sends_left_hour == 1
 
     def test_a_limit_of_nothing_still_lets_one_call_ask(self) -> None:
-        assert allow(FakeClock(), Limit(0, 0, 0), tills=3).sends().sends_left_hour == 1
+        assert [share.calls for share in Limit(0, 0, 0).shared(3)] == [1, 1, 1]
 
     def test_no_limit_is_no_limit(self) -> None:
         budget = allow(FakeClock(), Limit(-1), tills=10)
         assert budget.sends().sends_left_hour > 100_000
+
+
+def test_limits_below_those_of_production_are_known_as_such() -> None:
+    clock = FakeClock()
+    assert not RateBudget(clock, tills_sharing_address=20).is_lowered
+    assert not allow(clock, Limit(10, 30, 180)).is_lowered
+    assert not allow(clock, Limit(-1, -1, -1)).is_lowered
+    assert allow(clock, Limit(10, 30, 179)).is_lowered
 
 
 class TestRecall:
