@@ -126,7 +126,7 @@ class ManagerPins:
             return [_entry(item) for item in json.loads(self._pins.read_bytes())]
         except FileNotFoundError:
             return []
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise _unreadable(self._pins) from error
 
     def _read_failures(self) -> _Failures:
@@ -134,7 +134,7 @@ class ManagerPins:
             return _counted(json.loads(self._failures.read_bytes()))
         except FileNotFoundError:
             return _Failures()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise _unreadable(self._failures) from error
 
     def _write(self, entries: list[PinEntry]) -> None:

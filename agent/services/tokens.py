@@ -9,11 +9,14 @@ The file is read again when it changes.
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import hmac
 import json
+import os
 import re
 import secrets
+import stat
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -77,8 +80,10 @@ class Tokens:
             return False
 
     def _version(self) -> tuple[int, int, int]:
-        """Return what changes whenever the file does."""
+        """Return what changes whenever the file does. OSError where it is none: to read a pipe would never end."""
         status = self._path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(self._path))
         return status.st_mtime_ns, status.st_ino, status.st_size
 
     def list(self) -> tuple[TokenEntry, ...]:
@@ -90,7 +95,7 @@ class Tokens:
                 self._seen = version
         except FileNotFoundError:
             self._entries, self._seen = (), None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             self._seen = None
             raise Unavailable(
                 f"Nie można odczytać listy kodów dostępu ({self._path.name}). Zawiadom serwis.",

@@ -94,8 +94,11 @@ class TestSession:
         page = await (await client.get("/v1/page", headers=CASHIER)).json()
         assert (page["name"], page["role"], page["manager_pin"]) == ("kasa 1", "cashier", True)
 
-    async def test_a_damaged_file_of_pins_keeps_no_page_from_its_start(self, client: Client, place: World) -> None:
-        (place.settings.data_dir / PINS_FILE).write_bytes(b"[{")
+    @pytest.mark.parametrize("damaged", [b"[{", b"[" * 200_000])
+    async def test_a_damaged_file_of_pins_keeps_no_page_from_its_start(
+        self, client: Client, place: World, damaged: bytes
+    ) -> None:
+        (place.settings.data_dir / PINS_FILE).write_bytes(damaged)
         page = await client.get("/v1/page", headers=CASHIER)
         assert (page.status, (await page.json())["manager_pin"]) == (200, True)
         asked = await client.post(SESSION, json={"pin": PIN}, headers=CASHIER | {PAGE_HEADER: "page"})

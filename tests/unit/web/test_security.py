@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -281,12 +282,21 @@ class TestTokens:
             '[{"name": "x", "role": "owner", "sha256": "' + "0" * 64 + '"}]',
             '[{"name": "x", "role": "cashier", "sha256": "0"}]',
             '[{"name": "x", "sha256": "' + "0" * 64 + '"}]',
+            "[" * 200_000,
         ],
     )
     def test_damaged_files(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "tokens.json").write_text(text)
         with pytest.raises(Unavailable):
             Tokens.in_directory(tmp_path).list()
+
+    def test_a_pipe_in_its_place_is_not_read(self, tmp_path: Path) -> None:
+        """It would hold up every request, /health and the stop."""
+        os.mkfifo(tmp_path / "tokens.json")
+        tokens = Tokens.in_directory(tmp_path)
+        with pytest.raises(Unavailable):
+            tokens.list()
+        assert "nie da się odczytać" in (tokens.problem() or "")
 
 
 AUDITED = {
