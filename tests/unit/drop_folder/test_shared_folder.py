@@ -69,6 +69,16 @@ async def test_a_link_put_in_place_after_the_look_is_not_followed(folder: Shared
         await folder.read(look)
 
 
+async def test_a_link_among_what_was_taken_is_not_followed(folder: SharedFolder, path: Path) -> None:
+    """Those who share the folder may put one there; what it leads to must not get into an answer."""
+    secret = path.parent / "secret.json"
+    secret.write_text("{}")
+    assert await folder.names(Place.TAKEN, "") == []
+    (path / "taken-1" / "a.json").symlink_to(secret)
+    assert await folder.load(Place.TAKEN, "a.json") is None
+    assert await folder.sha256(Place.TAKEN, "a.json") is None
+
+
 async def test_a_link_in_the_place_of_the_answers_is_not_followed(folder: SharedFolder, path: Path) -> None:
     elsewhere = path.parent / "elsewhere"
     elsewhere.mkdir()
