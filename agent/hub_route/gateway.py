@@ -46,6 +46,10 @@ FRESH_SECONDS = 20.0
 """So long after it was handed over the hub holds a question about an invoice back for news."""
 HELD_SECONDS = 1.0
 """How long it does."""
+AWAY = "down"
+"""News.ksef of a hub that KSeF does not answer."""
+BELIEVED_SECONDS = 90.0
+"""So long the hub's word of that holds; signs of life are half a minute apart at most."""
 REMEMBERED = 2000
 """Originals of numbers that another document holds; refusals of lines of a backlog."""
 UNKNOWN_HERE = 404
@@ -209,12 +213,14 @@ class HubGateway:
         return verdicts
 
     def budget(self) -> SendBudget:
-        """What the hub last said is left for presses of this NIP; no I/O."""
-        if self._news is None or self._news.budget is None:
+        """What the hub last said is left for presses of this NIP, and whether it reaches KSeF; no I/O."""
+        if self._news is None or self._news.budget is None:  # it was never asked for this NIP yet
             return SendBudget(NO_LIMIT, 0.0)
         said = self._news.budget
-        wait = max(0.0, said.wait - (self._clock.monotonic() - self._news_at))
-        return SendBudget(said.left_hour, wait, sends_left_minute=said.left_minute)
+        age = self._clock.monotonic() - self._news_at
+        wait = max(0.0, said.wait - age)
+        away = self._news.ksef == AWAY and age < BELIEVED_SECONDS
+        return SendBudget(said.left_hour, wait, sends_left_minute=said.left_minute, ksef_away=away)
 
     async def learn_limits(self) -> None:
         """Nothing to learn: KSeF's limits are the hub's business."""

@@ -243,6 +243,8 @@ class SendBudget:
     per_minute: int = NO_LIMIT
     per_hour: int = NO_LIMIT
     """The limits themselves: this till's part of them."""
+    ksef_away: bool = False
+    """The hub in between is there and says that KSeF does not answer it: what it is given now waits there."""
 
 
 class KsefGateway(Protocol):

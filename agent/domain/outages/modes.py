@@ -36,6 +36,8 @@ class ModeFacts:
     """Setting issue.prefer."""
     sends_left: int = 1
     """What KSeF's rate limit still allows this hour."""
+    ksef_away: bool = False
+    """The hub of the chain says that KSeF does not answer it."""
     rate_limited: bool = False
     """The limits, or KSeF's own Retry-After, allow no send within the press's budget."""
     kept_for_presses: bool = False
@@ -209,6 +211,7 @@ def _offline_reason(facts: ModeFacts) -> str | None:
         (situation.unannounced is not None, unknown),
         (offline, "Zgodnie z ustawieniem faktury wystawia się w trybie offline24."),
         (facts.link is not LinkState.CLOSED, "Brak łączności z KSeF w tym sklepie."),
+        (facts.ksef_away, "Centrala sieci nie ma łączności z KSeF."),
         (facts.sends_left <= 0, "Wyczerpano godzinowy limit wysyłek do KSeF."),
         (facts.rate_limited, "Limit wysyłek do KSeF jest na razie wyczerpany."),
         (facts.kept_for_presses, "Resztę limitu wysyłek do KSeF zostawiono kasie."),

@@ -99,6 +99,43 @@ async def test_hours_without_the_hub_are_offline24_and_everything_arrives_afterw
         assert "hub" not in await it.joined.problems()
 
 
+async def test_a_hub_without_ksef_makes_offline24_and_everything_arrives_afterwards(tmp_path: Path) -> None:
+    """The hub is there and takes what it is handed; nobody at the counter waits for what it cannot have."""
+    async with till_of_a_chain(tmp_path, extra="\n[issue]\nbudget_seconds = 30.0\n") as it:
+        mode = it.joined.agent.mode
+        await it.turn()
+        await it.joined.sandbox.plan("*", "refuse")
+
+        async def heard(word: str) -> None:
+            async def told() -> bool:
+                return mode.current().ksef == word
+
+            async def turn() -> None:
+                it.clock.jump(timedelta(seconds=30))
+                await it.turn()
+
+            await until(told, turn)
+
+        await heard("down")
+        begun = it.clock.monotonic()
+        records = [await it.joined.sell() for _ in range(3)]
+        assert it.clock.monotonic() - begun < 5
+        assert {(record.mode, record.reason) for record in records} == {
+            (Mode.OFFLINE24, "Centrala sieci nie ma łączności z KSeF.")
+        }
+        await it.turn()
+        held = await it.hub.store.read(lambda tx: tx.invoices.get(records[0].sha256))
+        assert held.number == records[0].number, "it is at the hub all the same"
+        await it.joined.sandbox.plan("*", "none")
+        await heard("up")
+        assert (await it.joined.sell()).mode is Mode.ONLINE
+
+        async def all_there() -> bool:
+            return {record.number for record in records} < set(ledger(it))
+
+        await until(all_there, it.turn)
+
+
 async def said(it: TillOfAChain) -> tuple[int, int | None]:
     """Return what the till now says in its sign of life: unsent, and alone."""
     await it.joined.agent.problems.refresh()
