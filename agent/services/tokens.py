@@ -13,7 +13,6 @@ import errno
 import hashlib
 import hmac
 import json
-import os
 import re
 import secrets
 import stat
@@ -83,7 +82,7 @@ class Tokens:
         """Return what changes whenever the file does. OSError where it is none: to read a pipe would never end."""
         status = self._path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(self._path))
+            raise OSError(errno.EINVAL, "not a regular file", str(self._path))
         return status.st_mtime_ns, status.st_ino, status.st_size
 
     def list(self) -> tuple[TokenEntry, ...]:
