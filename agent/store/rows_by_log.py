@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import groupby
@@ -17,6 +16,7 @@ from operator import itemgetter
 
 from agent.domain.json_io.canonical import Json, canonical
 from agent.domain.links import codes_name_document
+from agent.store.yielding import let_others_run
 
 PAUSE = 1000
 """Invoices between two moments in which a live agent's loop may have the interpreter."""
@@ -84,7 +84,7 @@ def rows_by_log(connection: sqlite3.Connection) -> Iterator[str]:
 def _invoices(connection: sqlite3.Connection) -> Iterator[str]:
     for place, (_, events) in enumerate(groupby(connection.execute(_INVOICES), itemgetter("seq"))):
         if place % PAUSE == 0:
-            time.sleep(0)
+            let_others_run()
         row, told = _last_words(events)
         number = row["number"]
         if told is None:

@@ -26,6 +26,7 @@ from agent.store.failures import legible
 from agent.store.mark import Head
 from agent.store.migrate import MIGRATIONS, expected_objects, missing_steps, objects_of
 from agent.store.rows_by_log import rows_by_log
+from agent.store.yielding import let_others_run
 
 START_SECONDS = 3.0
 """What a start can afford beyond the first look; a shop waits for it."""
@@ -429,7 +430,7 @@ def _chain(connection: sqlite3.Connection, after: int = 0) -> Iterator[str]:
                 return
             previous, after, expected = str(event["chain"]), event["seq"], event["seq"] + 1
         if len(page) == PAGE:
-            time.sleep(0)  # beside a live agent: let its loop have the interpreter
+            let_others_run()
 
 
 def _hashes(connection: sqlite3.Connection, sql: str) -> Iterator[str]:

@@ -199,9 +199,7 @@ def _covering(events: Iterable[Outage], span: Span) -> Outage | None:
     found = [
         event
         for event in events
-        if event.begin <= last
-        and (event.end is None or start <= event.end)
-        and (event.announced is None or event.announced <= last)
+        if event.begin <= last and (event.end is None or start <= event.end) and event.known_by <= last
     ]
     return min(found, key=lambda event: (event.end is None, event.end or event.begin, event.known_by), default=None)
 

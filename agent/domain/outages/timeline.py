@@ -6,7 +6,7 @@ version of each counts, and the earliest publication of a category is when it wa
 
 Rules for what Latarnia may get wrong:
     corrected version          the highest version of a message id counts, whenever it arrived
-    an end without a start     the event begins where the end communiqué says; when it was announced stays uncertain
+    an end without a start     the event begins where the end communiqué says; it counts as announced with its end
     overlapping events         stay separate events; deadlines.py chains them
     status without a message   never awaria: offline24 rules, an alarm (Situation.unannounced)
     message without status     the communiqué is the legal sign, yet AVAILABLE makes it doubtful: Situation.doubtful

@@ -253,6 +253,16 @@ def test_a_mode_without_its_communique_is_offline24(mode: Mode) -> None:
     assert (answer.date, answer.state) == (date(2026, 12, 9), DeadlineState.DUE)
 
 
+def test_an_end_without_its_start_may_have_been_announced_with_it() -> None:
+    """Found by a night's search (seed 1009): who hears the end alone may not take the start for announced in time."""
+    issued = datetime(2026, 11, 3, 13, 40, tzinfo=UTC)
+    outage = Outage("failure", datetime(2026, 11, 4, 23, tzinfo=UTC), issued, issued + timedelta(hours=1))
+    start, end = news_of(outage, 1)
+    heard = Timeline().plus(facts([end.message], end.published))
+    for known in (heard, heard.plus(facts([start.message], start.published))):
+        assert deadline(Mode.FAILURE, issued, known, CALENDAR).date == date(2026, 11, 4)
+
+
 def test_issued_between_the_named_end_and_its_publication() -> None:
     answer = ask(Mode.FAILURE, at("2026-12-09 20:05"), EXAMPLE_17)
     assert answer.date == date(2026, 12, 10)
