@@ -33,6 +33,8 @@ FAULTS = (
     "429",
 )
 SETTINGS = "\n[watch]\nprobe_seconds = 1\n\n[issue]\nbudget_seconds = 1.0\n"
+HEALED_SECONDS = 360.0
+"""What failed three times while KSeF took others rests for five minutes (agent/services/delivery/backoff.py)."""
 MORE_DESCRIPTORS, MORE_THREADS, MORE_BYTES = 8, 4, 25e6
 """What may come on top of the warm agent: connections of the moment, and what a database of more rows caches."""
 
@@ -83,7 +85,7 @@ async def test_five_minutes(tmp_path: Path, seed: int, record_property: Note) ->
         history = History()
         warm, sales = await sell(place, seed, history)
         await place.sandbox.plan("*", "none")
-        await place.empty_queue()
+        await place.empty_queue(HEALED_SECONDS)
         now = used(place)
         assert now.descriptors <= warm.descriptors + MORE_DESCRIPTORS, (warm, now)
         assert now.threads <= warm.threads + MORE_THREADS, (warm, now)
