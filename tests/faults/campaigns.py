@@ -233,7 +233,7 @@ CAMPAIGNS = (
     Campaign(
         "clock-steps",
         "clock",
-        "tests/unit/outages/test_clock_steps.py",
+        "tests/unit/outages/test_clock_steps.py::test_no_invoice_bears_a_wrong_date",
         "I5",
         night=10,
         release=100,
