@@ -25,7 +25,7 @@ from typing import Final
 from agent.domain.errors import BadInput, Conflict, FieldError, NotFound, NotPermitted, Unavailable
 from agent.domain.values import dataclass
 from agent.ports import Clock
-from agent.system.durable_files import write_as_folder_owner
+from agent.system.durable_files import require_file, write_as_folder_owner
 
 PINS_FILE: Final = "manager-pins.json"
 FAILURES_FILE: Final = "manager-pin-failures.json"
@@ -123,7 +123,7 @@ class ManagerPins:
 
     def _entries(self) -> list[PinEntry]:
         try:
-            return [_entry(item) for item in json.loads(self._pins.read_bytes())]
+            return [_entry(item) for item in json.loads(_bytes_of(self._pins))]
         except FileNotFoundError:
             return []
         except (OSError, ValueError, TypeError, RecursionError) as error:
@@ -131,7 +131,7 @@ class ManagerPins:
 
     def _read_failures(self) -> _Failures:
         try:
-            return _counted(json.loads(self._failures.read_bytes()))
+            return _counted(json.loads(_bytes_of(self._failures)))
         except FileNotFoundError:
             return _Failures()
         except (OSError, ValueError, RecursionError) as error:
@@ -206,6 +206,11 @@ def _what_next(failures: int) -> str:
 def _in_words(wait: timedelta) -> str:
     seconds = -(-wait // timedelta(seconds=1))
     return f"{seconds} s" if seconds < 120 else f"{-(-seconds // 60)} min"
+
+
+def _bytes_of(path: Path) -> bytes:
+    require_file(path)
+    return path.read_bytes()
 
 
 def _unreadable(path: Path) -> Unavailable:

@@ -9,13 +9,11 @@ The file is read again when it changes.
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 import hmac
 import json
 import re
 import secrets
-import stat
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -23,7 +21,7 @@ from typing import Final
 from agent.domain.callers import Caller, Role
 from agent.domain.errors import Conflict, NotFound, Unavailable
 from agent.domain.values import dataclass
-from agent.system.durable_files import write_as_folder_owner
+from agent.system.durable_files import require_file, write_as_folder_owner
 from agent.system.os_errors import polish_reason
 
 FILE_NAME: Final = "tokens.json"
@@ -79,10 +77,9 @@ class Tokens:
             return False
 
     def _version(self) -> tuple[int, int, int]:
-        """Return what changes whenever the file does. OSError where it is none: to read a pipe would never end."""
+        """Return what changes whenever the file does. OSError where it is none."""
+        require_file(self._path)
         status = self._path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(self._path))
         return status.st_mtime_ns, status.st_ino, status.st_size
 
     def list(self) -> tuple[TokenEntry, ...]:

@@ -95,7 +95,7 @@ def _written_beside(path: Path, mode: int | None) -> Iterator[BinaryIO]:
 @contextmanager
 def _beside(path: Path, mode: int | None) -> Iterator[tuple[Path, BinaryIO]]:
     """Give a file beside ``path`` that nobody takes for a leftover, and its name; gone where the block fails."""
-    _require_file(path)
+    require_file(path)
     temporary = path.with_name(f"{_prefix(path)}{secrets.token_hex(8)}{_SUFFIX}")
     wanted = private_mode(path.parent) if mode is None else mode
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, wanted)
@@ -148,14 +148,15 @@ def _prefix(path: Path) -> str:
     return f".{path.name[:60]}."
 
 
-def _require_file(path: Path) -> None:
+def require_file(path: Path) -> None:
+    """Refuse what is there and no file by an OSError: to read a pipe would never end, /dev/stdout would be replaced."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
         return
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, "a folder", str(path))
-    if not stat.S_ISREG(mode):  # /dev/stdout would be replaced by a file
+    if not stat.S_ISREG(mode):
         raise OSError(errno.ENOTSUP, "not a file", str(path))
 
 

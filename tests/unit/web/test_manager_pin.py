@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -14,7 +15,7 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
 from agent.domain.callers import Role
-from agent.domain.errors import BadInput, Conflict, NotFound, NotPermitted
+from agent.domain.errors import BadInput, Conflict, NotFound, NotPermitted, Unavailable
 from agent.services.manager_pins import FAILURES_FILE, PINS_FILE, ManagerPins
 from agent.services.tokens import Tokens
 from agent.web.manager_session import COOKIE, IDLE_SECONDS, PAGE_HEADER
@@ -170,6 +171,16 @@ class TestGuessing:
 
 
 class TestFile:
+    @pytest.mark.parametrize("name", [PINS_FILE, FAILURES_FILE])
+    async def test_a_pipe_in_the_place_of_either_is_not_read(self, tmp_path: Path, name: str) -> None:
+        """It would hold up whoever enters a PIN, and the stop."""
+        pins = ManagerPins(tmp_path, FakeClock())
+        pins.set("Anna", PIN)
+        (tmp_path / name).unlink(missing_ok=True)
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(Unavailable):
+            await pins.check(PIN)
+
     def test_holds_no_pin_and_belongs_to_the_agent_alone(self, tmp_path: Path) -> None:
         ManagerPins(tmp_path, FakeClock()).set("Anna", PIN)
         file = tmp_path / PINS_FILE
