@@ -278,9 +278,8 @@ class Gateway:
                 self._rates_read_at = self._clock.monotonic()
             except KsefError as error:
                 failed = error
-        if self._is_due(
-            self._sizes_read_at, sizes_keep
-        ):  # its own: a small share of the limits may not hold both calls
+        # on a clock of its own: a small share of the limits may not hold both calls
+        if self._is_due(self._sizes_read_at, sizes_keep):
             self._learn_sizes((await self.api.run(Call(Group.OTHER, "GET", "/limits/context"))).fields())
             self._sizes_read_at = self._clock.monotonic()
         if failed is not None:

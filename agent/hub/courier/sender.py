@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Coroutine
-from datetime import timedelta
 from itertools import chain, repeat
 
 from agent.domain.json_io.canonical import Json
@@ -24,12 +23,11 @@ from agent.hub.domain.records import HubInvoice, InvoiceFacts, OutcomeKind, Refu
 from agent.hub.domain.states import HubState
 from agent.hub.ports import HubStore, HubTransaction, Leadership
 from agent.ports import SESSION_OVER, CallOutcome, Clock, KsefError, KsefGateway, Outgoing, SessionRef
+from agent.services.delivery.settled import NOT_KNOWN, is_unknown
 
 POLL_STEPS = (0.1, 0.2, 0.3, 0.5, 0.5, 1.0, 1.0, 2.0, 3.0, 5.0)
 """Seconds between status questions right after sending; the last one repeats."""
 ASKING_SECONDS = 15.0
-SETTLED_AFTER = timedelta(minutes=1)
-"""What KSeF took so long ago it knows by its reference; sooner it may still be on its way inside of KSeF."""
 """So long whoever sent an invoice goes on asking; later the backlog's round does."""
 HOUR = 3600.0
 
@@ -168,18 +166,14 @@ class Sender:
             verdict = await self._gateway.status(invoice.session_ref, invoice.invoice_ref)
         except KsefError as error:
             self._link.question_failed(error)
-            if error.of_its_subject and self._is_settled(invoice):
+            if is_unknown(error, invoice.sent_at, self._clock.now()):
                 return await self._doubt(invoice, error)
             return invoice
         self._link.answered()
         return await self._verdicts.apply(invoice, verdict)
 
-    def _is_settled(self, invoice: HubInvoice) -> bool:
-        return invoice.sent_at is not None and self._clock.now() - invoice.sent_at >= SETTLED_AFTER
-
     async def _doubt(self, invoice: HubInvoice, error: KsefError) -> HubInvoice:
-        """Doubt what KSeF does not know by the reference it gave: doubts look by hash, and the same bytes go again."""
-        why = f"KSeF nie zna jej pod numerem, który sam podał. {error.message}"
+        why = f"{NOT_KNOWN}. {error.message}"
         return await self._verdicts.move(
             invoice, HubState.DOUBT, InvoiceFacts(trouble=why), OutcomeKind.DOUBT, {"why": why}
         )

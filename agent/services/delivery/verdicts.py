@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from weakref import WeakValueDictionary
 
@@ -34,13 +34,11 @@ from agent.ports import (
 from agent.services.delivery import confirmed_mode
 from agent.services.delivery.duplicates import Duplicates, OwnOriginal
 from agent.services.delivery.records import DeliveryRecords, evidence_of, moved, noted
+from agent.services.delivery.settled import NOT_KNOWN, is_unknown
 from agent.services.delivery.upo import UpoFetcher, named_before
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.connection import Connection
 from agent.services.signals import Signal
-
-SETTLED_AFTER = timedelta(minutes=1)
-"""What KSeF took so long ago it knows by its reference; sooner it may still be on its way inside of KSeF."""
 
 
 class VerdictRecorder:
@@ -79,22 +77,17 @@ class VerdictRecorder:
             verdict = await self._gateway.status(record.session_ref, record.invoice_ref)
         except KsefError as error:
             self._connection.question_failed(error)
-            if error.of_its_subject and self._is_settled(record):
+            if is_unknown(error, record.sent_at, self._clock_check.best()):
                 await self._doubt(record.id, error)
             return None
         self._connection.answered()
         return verdict
 
-    def _is_settled(self, record: InvoiceRecord) -> bool:
-        """Tell whether KSeF has had it for so long that it must know it by now."""
-        return record.sent_at is not None and self._clock_check.best() - record.sent_at >= SETTLED_AFTER
-
     async def _doubt(self, invoice_id: str, error: KsefError) -> None:
-        """Doubt what KSeF does not know by the reference it gave: doubts look by hash, and the same bytes go again."""
         async with self._deciding.setdefault(invoice_id, asyncio.Lock()):
             record = await self._records.record(invoice_id)
             if record.state is InvoiceState.SENT:
-                data = {"why": "KSeF nie zna jej pod numerem, który sam podał", **evidence_of(error, "status")}
+                data = {"why": NOT_KNOWN, **evidence_of(error, "status")}
                 await self._records.move(invoice_id, InvoiceState.IN_DOUBT, EventKind.IN_DOUBT, data)
 
     async def apply(self, invoice_id: str, verdict: Verdict) -> InvoiceRecord:

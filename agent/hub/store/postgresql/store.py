@@ -25,6 +25,7 @@ import asyncpg
 from agent.domain.errors import StoreUnfit, Unavailable
 from agent.hub.store import queries
 from agent.hub.store.busy import busy
+from agent.hub.store.damage import BYTES_CHECKED, damaged, wrong_bytes
 from agent.hub.store.database import Parameters, Row, Value
 from agent.hub.store.leadership import HeldLeadership
 from agent.hub.store.postgresql.control import CHANNEL, Control
@@ -59,8 +60,7 @@ _SESSION = {
     "tcp_keepalives_count": "2",
 }
 """Keepalives: the server lets the locks of a machine that vanished go after 20 seconds."""
-BYTES_CHECKED_HOURS = 48
-"""Of what came so long ago at most check() compares bytes with hashes: what may still have to be sent."""
+HOUR = timedelta(hours=1)
 WRONG_BYTES = (
     "SELECT count(*) FROM contents JOIN invoices USING (sha256) "
     "WHERE received_at > $1 AND received_at <= $2 AND sha256 <> sha256(xml)"
@@ -205,13 +205,11 @@ class PostgresqlHubStore:
     async def check(self) -> str | None:
         """Compare the bytes of the last two days with their hashes, an hour of them in one statement."""
         wrong, now = 0, self._now()
-        for hours in range(BYTES_CHECKED_HOURS):
-            end = now - timedelta(hours=hours)
+        for hours in range(BYTES_CHECKED // HOUR):
+            end = now - hours * HOUR
             async with self._connection() as connection:
-                wrong += await connection.fetchval(WRONG_BYTES, end - timedelta(hours=1), end)
-        if not wrong:
-            return None
-        return f"Baza danych centrali jest uszkodzona: faktur, których treść nie zgadza się ze skrótem: {wrong}."
+                wrong += await connection.fetchval(WRONG_BYTES, end - HOUR, end)
+        return damaged([wrong_bytes(wrong)] if wrong else [])
 
     async def size(self) -> int:
         """Return the bytes of the database."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.domain.errors import StoreUnfit
+from agent.hub.store.damage import damaged, wrong_bytes
 from agent.store import connection as sqlite
 from agent.store import disk
 from agent.store.failures import of_statement
@@ -57,10 +58,10 @@ def check(path: Path, since: datetime) -> str | None:
             problems += [f"{row[0]}: wiersz {row[1]}" for row in reader.execute("PRAGMA foreign_key_check")]
             stored = reader.execute(BYTES_SINCE, [since.astimezone(UTC).isoformat(timespec="microseconds")])
             if wrong := sum(hashlib.sha256(xml).digest() != sha256 for sha256, xml in stored):
-                problems.append(f"faktur, których treść nie zgadza się ze skrótem: {wrong}")
+                problems.append(wrong_bytes(wrong))
     except sqlite3.Error as error:
         problems.append(str(error))
-    return f"Baza danych centrali jest uszkodzona: {'; '.join(problems[:5])}." if problems else None
+    return damaged(problems)
 
 
 async def close_all(connections: list[sqlite.Connection]) -> None:

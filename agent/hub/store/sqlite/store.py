@@ -11,12 +11,12 @@ import logging
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 from agent.domain.errors import StoreLost, Unavailable
 from agent.hub.store.busy import busy
+from agent.hub.store.damage import BYTES_CHECKED
 from agent.hub.store.leadership import HeldLeadership
 from agent.hub.store.signals import Signals
 from agent.hub.store.sqlite.database import SqliteDatabase
@@ -38,8 +38,6 @@ COURIERS_READERS = 1
 """Beside them, of those who bring invoices to KSeF: a month's register stops nobody who sends."""
 MOST_WAITING = 500
 """Units of tills and people that wait for the writer; more are told to come back."""
-BYTES_CHECKED = timedelta(days=2)
-"""Of what came so long ago at most check() compares bytes with hashes: what may still have to be sent."""
 CHECKPOINT_EVERY = 50  # commits
 
 log = logging.getLogger(__name__)
