@@ -128,6 +128,7 @@ class SeriesMark:
         self._boot = boot
         self._mark = Mark(used, used, () if head is None else (head,))
         self._notes: int | None = None
+        self._torn = False
 
     def begin(self) -> None:
         """Reserve a block in each series, so that no press has to. OSError: see reserve()."""
@@ -159,9 +160,11 @@ class SeriesMark:
             if not self._path.exists():  # somebody removed it
                 self._write({})
             self._notes = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        line = _to_line(facts)
+        line = b"\n" * self._torn + _to_line(facts)  # what a full disk tore must not spoil what follows
+        self._torn = True
         if os.write(self._notes, line) < len(line):
             raise OSError(errno.ENOSPC, "the line is not whole", str(self._path))
+        self._torn = False
 
     def close(self, *, exact: bool) -> None:
         """Write the exact numbers, where they are known. OSError where the disk refuses: the old mark stands."""

@@ -31,6 +31,8 @@ class OpenFiles:
         self._beside = (real.with_name(real.name + "-wal"), real.with_name(real.name + "-shm"))
         self._identities: dict[Path, Identity] = {}
         self._written = (0, 0)
+        self.overwritten = False
+        """Whether check() has found that another program wrote into the open database."""
 
     def begin(self) -> None:
         """Take what is open now as right. Call it when all connections are open and have read once."""
@@ -48,14 +50,15 @@ class OpenFiles:
         for path, identity in self._identities.items():
             if _identity(path) != identity:
                 raise StoreMoved(self._what_happened(path))
-        if self.overwritten:
+        if self.changed:
+            self.overwritten = True
             raise StoreLost(
                 f"Inny program zmienił plik bazy danych {self._database} w czasie pracy agenta. Agent kończy pracę."
             )
 
     @property
-    def overwritten(self) -> bool:
-        """Whether another program wrote into the open database."""
+    def changed(self) -> bool:
+        """Whether the open database is not as written() saw it."""
         facts = os.fstat(self._descriptor)
         return (facts.st_size, facts.st_mtime_ns) != self._written
 

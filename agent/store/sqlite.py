@@ -355,12 +355,13 @@ class SqliteStore:
         self._commits = 0
         try:
             await self._writer.fetch("PRAGMA wal_checkpoint(PASSIVE)")
-            self._guard.files.written()
         except sqlite3.Error as error:
             if is_disk_full(error):
                 log.warning("no room for a checkpoint; the WAL keeps everything")
-                return
-            self._lose(StoreLost(f"Błąd zapisu na dysk: {error}."))
+            else:
+                self._lose(StoreLost(f"Błąd zapisu na dysk: {error}."))
+        finally:
+            self._guard.files.written()  # one that failed has brought some pages into the database, too
 
     async def _close(self) -> None:
         try:

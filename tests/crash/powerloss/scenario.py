@@ -192,7 +192,7 @@ def weaken(weakness: str) -> None:
     """Plant a mutant; "none" leaves the production's settings."""
     connection.WRITER_PRAGMAS = {**connection.WRITER_PRAGMAS, **PRAGMAS.get(weakness, {})}
     if weakness.startswith("delete"):  # the database itself changes with every commit
-        open_files.OpenFiles.overwritten = property(lambda files: False)  # type: ignore[assignment, method-assign]
+        open_files.OpenFiles.changed = property(lambda files: False)  # type: ignore[assignment, method-assign]
     if weakness == "no-folder-sync":
         for module in (opening, durable_files):
             module.sync_names = lambda path: None  # type: ignore[attr-defined]

@@ -151,23 +151,31 @@ async def test_an_error_that_the_work_swallows_still_fails_the_unit(tmp_path: Pa
     assert await stored(tmp_path / "agent.db") == []
 
 
-async def test_a_failed_checkpoint_keeps_the_answer_and_loses_the_store(tmp_path: Path) -> None:
+@pytest.mark.parametrize("some_pages_written", [False, True])
+async def test_a_failed_checkpoint_keeps_the_answer_and_loses_the_store(
+    tmp_path: Path, some_pages_written: bool
+) -> None:
     store, writer = await open_failing(tmp_path / "agent.db")
-    writer.failure.at = "PRAGMA wal_checkpoint"
+    writer.failure.at, writer.failure.done_first = "PRAGMA wal_checkpoint", some_pages_written
     for number in range(1, CHECKPOINT_EVERY + 1):
         assert await add(store, f"{number}") == number
     with pytest.raises(StoreLost):
         await add(store, "after")
     await store.close()
+    aside = await asyncio.to_thread(lambda: list(tmp_path.glob("agent.db.overwritten-*")))
+    assert not aside, "no other program wrote: the log stays the database's"
     assert len(await stored(tmp_path / "agent.db")) == CHECKPOINT_EVERY
 
 
-async def test_a_full_disk_at_a_checkpoint_is_no_loss(tmp_path: Path) -> None:
+@pytest.mark.parametrize("some_pages_written", [False, True])
+async def test_a_full_disk_at_a_checkpoint_is_no_loss(tmp_path: Path, some_pages_written: bool) -> None:
     store, writer = await open_failing(tmp_path / "agent.db")
-    writer.failure.at, writer.failure.error = "PRAGMA wal_checkpoint", sqlite_error(sqlite3.SQLITE_FULL)
+    writer.failure.at, writer.failure.done_first = "PRAGMA wal_checkpoint", some_pages_written
+    writer.failure.error = sqlite_error(sqlite3.SQLITE_FULL)
     for number in range(1, CHECKPOINT_EVERY + 2):
         assert await add(store, f"{number}") == number
     await store.close()
+    assert len(await stored(tmp_path / "agent.db")) == CHECKPOINT_EVERY + 1
 
 
 async def test_checkpoints_keep_the_wal_small(tmp_path: Path) -> None:

@@ -184,6 +184,23 @@ async def test_a_number_that_cannot_be_noted_is_not_committed(path: Path, monkey
     await store.close()
 
 
+async def test_what_follows_a_line_that_a_full_disk_tore_counts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a database lost with its process right then would give a number again that stands on paper."""
+    clock = FakeClock()
+    store = await SqliteStore.open(path, clock)
+    await store.write(partial(press, name="a"))
+    really = os.write
+    monkeypatch.setattr("agent.store.mark.os.write", lambda descriptor, line: really(descriptor, line[:9]))
+    with pytest.raises(Unavailable):
+        await store.write(partial(press, name="b"))
+    monkeypatch.undo()
+    assert store._guard is not None
+    store._guard.mark.take({SERIES: 2})
+    assert dict(known(path, clock).most) == {SERIES: 2}
+    assert await store.write(partial(press, name="b")) == 2
+    await store.close()
+
+
 # --- the file ---------------------------------------------------------------------------------------------
 
 
