@@ -11,7 +11,6 @@ import functools
 import os
 import pwd
 import re
-import shutil
 import socket
 import sqlite3
 import stat
@@ -30,12 +29,14 @@ from agent.commands.common import config_file_option, show_json
 from agent.commands.service_layers import environment_for
 from agent.domain.calendar import local_time
 from agent.domain.errors import AgentError, ConfigError, Conflict
+from agent.domain.monitoring.rules.machine import LEAST_FILES
 from agent.domain.values import dataclass
 from agent.ksef.certificate_checks import Remark
 from agent.ksef.credentials import locate, read_secret
 from agent.ksef.crypto import OfflineSigner
 from agent.ports import Clock, FolderAway, KsefError
 from agent.services.manager_pins import ManagerPins
+from agent.services.monitoring.disk import Disk
 from agent.services.tokens import COMMANDS_FILE, COMMANDS_NAME, FILE_NAME, LEAST_LETTERS, Tokens
 from agent.settings.explain import explain as explanations
 from agent.settings.layers import Layers, read_layers
@@ -191,9 +192,11 @@ async def _data_dir(settings: Settings, _: Clock) -> str:
     from agent.app import require_data_dir  # noqa: PLC0415 - heavy, and only needed here
 
     require_data_dir(settings.data_dir)
-    free = shutil.disk_usage(settings.data_dir).free // MEGABYTE
+    free = Disk(settings.data_dir).free() // MEGABYTE
     if free < settings.alerts.disk_free_mb:
         raise AgentError(f"Zostało {free} MB wolnego miejsca; zwolnij co najmniej {settings.alerts.disk_free_mb} MB.")
+    if (files := Disk(settings.data_dir).files()) is not None and files < LEAST_FILES:
+        raise AgentError(f"Zostało miejsce na {files} nowych plików (i-węzłów); usuń zbędne pliki.")
     return f"{settings.data_dir}, wolne {free} MB"
 
 

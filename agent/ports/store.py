@@ -72,6 +72,11 @@ class Store(Protocol):
         """What is known to be damaged, by the look before the start or by use since then; a Polish sentence."""
         ...
 
+    @property
+    def full(self) -> bool:
+        """Whether the newest attempt to store something found no room, whatever the disk says of itself."""
+        ...
+
     def copies(self) -> Copies:
         """What is known of backups; a look at a small file."""
         ...

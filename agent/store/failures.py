@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from agent.domain.errors import AgentError, StoreLost, Unavailable
 from agent.system.os_errors import polish_reason
 
+DISK_FULL = "disk-full"
+"""Code of disk_full()."""
 _PRIMARY = 0xFF  # the low byte of an extended result code
 
 
@@ -40,7 +42,7 @@ def is_disk_full(error: sqlite3.Error) -> bool:
 
 def disk_full() -> Unavailable:
     """Return the refusal for a full disk: nothing was stored."""
-    return Unavailable("Brak miejsca na dysku; nic nie zapisano. Zwolnij miejsce i spróbuj ponownie.", code="disk-full")
+    return Unavailable("Brak miejsca na dysku; nic nie zapisano. Zwolnij miejsce i spróbuj ponownie.", code=DISK_FULL)
 
 
 def of_statement(error: sqlite3.Error) -> AgentError | sqlite3.Error:

@@ -30,7 +30,7 @@ from agent.domain.values import dataclass
 from agent.ports import Clock, Copies
 from agent.store import copies, disk, maintenance, soundness
 from agent.store.connection import Connection, connect, within_unit
-from agent.store.failures import is_disk_full, of_commit
+from agent.store.failures import DISK_FULL, is_disk_full, of_commit
 from agent.store.guard import Guard
 from agent.store.lock import DataLock
 from agent.store.migrate import migrate, require_current
@@ -89,6 +89,8 @@ class SqliteStore:
         self.path = path
         self.found = found
         """What the look before the start found wrong with single documents, a Polish sentence."""
+        self.full = False
+        """Whether the newest unit that had an event or a number to store found no room; only one of these tells."""
         self._damaged: dict[str, None] = {}
         self._now = now
         self._writer = writer
@@ -289,6 +291,7 @@ class SqliteStore:
             self._lose(error)
             unit.fail(error)
         except BaseException as error:
+            self.full = self.full or (isinstance(error, Unavailable) and error.code == DISK_FULL)
             unit.fail(error)
             if _is_cancelled():
                 raise
@@ -323,6 +326,8 @@ class SqliteStore:
             if not isinstance(failure, StoreLost):
                 await roll_back(writer)
             raise failure from error
+        if unit.numbers or unit.head is not None:
+            self.full = False
         if self._guard is not None:
             self._guard.after_commit(unit)
 

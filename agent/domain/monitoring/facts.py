@@ -87,6 +87,10 @@ class AlertFacts:
     clock_problem: Verdict | None = None
     """Why the clock dates no document; None where it does."""
     disk_free_mb: int | None = None
+    disk_free_files: int | None = None
+    """Files that still have a place on the disk of the database."""
+    disk_refused: bool = False
+    """The newest attempt to store something found no room."""
     printers: Mapping[str, str | None] = field(default_factory=dict)
     """Name -> Polish problem, None where it is well."""
     undelivered: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 
+from agent.domain.errors import Unavailable
 from agent.domain.event_kinds import EventKind
 from agent.domain.monitoring.alert import OTHERS, ActiveAlert, AlertDiff, Severity, diff
 from agent.domain.monitoring.alert import AlertCode as Code
@@ -41,40 +42,63 @@ class Alerting:
         self._store = store
         self._clock = clock
         self._changed = changed
-        self._active: dict[ActiveAlert, datetime] | None = None
+        self._recorded: dict[ActiveAlert, datetime] | None = None
+        self._told: dict[ActiveAlert, datetime] = {}
+        """What holds, recorded or not: a full disk lets nobody record that it is full."""
+        self._refused = False
 
     async def update(
         self, current: frozenset[ActiveAlert], not_known: frozenset[Code] = frozenset()
     ) -> tuple[Problem, ...]:
         """Compare with what was active, record starts and ends, and return all problems with since when.
 
-        ``not_known``: codes nothing was heard about since start; what was active of them stays so.
+        ``not_known``: codes nothing was heard about since start; what was active of them stays so. What cannot be
+        recorded now is told all the same, and recorded with the next look that can.
         """
-        before = await self._load()
+        recorded = await self._load()
         now = self._clock.now()
-        current |= {alert for alert in before if alert.code in not_known}
-        change = diff(before, current)
-        after = {alert: before.get(alert, now) for alert in current}
+        current |= {alert for alert in self._told if alert.code in not_known}
+        after = {alert: self._told.get(alert, now) for alert in current}
+        self._tell(diff(self._told, current))
+        self._told = after
+        change = diff(recorded, current)
         if change.started or change.ended:
-            await self._store.write(partial(_note_change, change, before, after))
-            for alert in change.started:
-                level = logging.ERROR if alert.severity is Severity.CRITICAL else logging.WARNING
-                LOG.log(level, "alert %s started: %s", alert.code.value, alert.message, extra=_fields(alert, "started"))
-            for alert in change.ended:
-                LOG.info("alert %s ended: %s", alert.code.value, alert.message, extra=_fields(alert, "ended"))
-            self._changed.set()
-        self._active = after
+            await self._record(change, recorded, after)
         problems = [  # not after now: the clock was set back
             Problem(alert.code.value, alert.message, min(since, now), alert.severity) for alert, since in after.items()
         ]
         return tuple(sorted(problems, key=lambda each: (each.severity, each.since, each.code, each.message)))
 
+    def _tell(self, change: AlertDiff) -> None:
+        """Tell the journal and the screens."""
+        for alert in change.started:
+            level = logging.ERROR if alert.severity is Severity.CRITICAL else logging.WARNING
+            LOG.log(level, "alert %s started: %s", alert.code.value, alert.message, extra=_fields(alert, "started"))
+        for alert in change.ended:
+            LOG.info("alert %s ended: %s", alert.code.value, alert.message, extra=_fields(alert, "ended"))
+        if change.started or change.ended:
+            self._changed.set()
+
+    async def _record(
+        self, change: AlertDiff, before: Mapping[ActiveAlert, datetime], after: dict[ActiveAlert, datetime]
+    ) -> None:
+        try:
+            await self._store.write(partial(_note_change, change, before, after))
+        except Unavailable as error:
+            if not self._refused:
+                LOG.error("alerts cannot be recorded: %s", error.detail)  # noqa: TRY400 - the sentence says it all
+            self._refused = True
+        else:
+            self._recorded = after
+            self._refused = False
+
     async def _load(self) -> dict[ActiveAlert, datetime]:
-        if self._active is None:
+        if self._recorded is None:
             kept = await self._store.read(lambda tx: tx.key_values.get(ACTIVE))
             entries = kept if isinstance(kept, list) else []
-            self._active = dict(_read(entry) for entry in entries if isinstance(entry, Mapping))
-        return self._active
+            self._recorded = dict(_read(entry) for entry in entries if isinstance(entry, Mapping))
+            self._told = dict(self._recorded)
+        return self._recorded
 
 
 def _fields(alert: ActiveAlert, state: str) -> dict[str, dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -18,3 +19,8 @@ class Disk:
     def free(self) -> int:
         """Return the free bytes."""
         return shutil.disk_usage(self._data_dir).free
+
+    def files(self) -> int | None:
+        """Return how many more files there is a place for (inodes); None where the file system counts none."""
+        facts = os.statvfs(self._data_dir)
+        return facts.f_favail if facts.f_files else None

@@ -124,7 +124,7 @@ class HealthReporter:
         self._heartbeats = heartbeats
 
     def report(self) -> HealthReport:
-        """Return it as of now; no I/O but a look at the disk's free space."""
+        """Return it as of now; no I/O but looks at the disk's free space."""
         now = self._clock_check.best()
         clock = self._clock_check.answer()
         disk_free = self._disk.free()
@@ -170,7 +170,7 @@ class HealthReporter:
         """
         clock_dates = self._clock_check.verdict().problem is None
         knows_callers = all(problem.code != AlertCode.TOKENS for problem in self._problems.open)
-        room = disk_free >= LEAST_FREE
+        room = disk_free >= LEAST_FREE and self._disk.files() != 0 and not self._store_checks.refused
         return clock_dates and knows_callers and room and not self._shutdown.begun and self._lives()
 
 

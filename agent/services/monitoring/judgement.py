@@ -164,6 +164,8 @@ class AlertJudge:
             clock_skew_seconds=clock.skew_seconds,
             clock_problem=clock if clock.problem is not None else None,
             disk_free_mb=self._disk.free() // MEGABYTE,
+            disk_free_files=self._disk.files(),
+            disk_refused=self._store_checks.refused,
             database_problem=self._store_checks.problem,
             tokens_problem=self.tokens_problem(),
             backups=self._store_checks.backups(),

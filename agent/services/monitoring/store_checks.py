@@ -1,4 +1,4 @@
-"""The state of the database itself: its integrity, looked at daily, and its copies."""
+"""The state of the database itself: its integrity, looked at daily, whether it has room, and its copies."""
 
 from __future__ import annotations
 
@@ -38,6 +38,11 @@ class StoreChecks:
     def problem(self) -> str | None:
         """Polish: what the last look found, or the store itself since then; None: nothing is known."""
         return self._found or self._store.damage
+
+    @property
+    def refused(self) -> bool:
+        """Whether the newest attempt to store something found no room."""
+        return self._store.full
 
     async def refresh(self) -> None:
         """Look at the copies."""

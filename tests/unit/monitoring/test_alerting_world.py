@@ -28,6 +28,7 @@ from agent.services.signals import Signal
 from agent.services.tokens import FILE_NAME, Tokens
 from agent.settings.model import Settings
 from agent.store import copies
+from agent.store.failures import disk_full
 from agent.web.health import health_json
 from agent.web.metrics import render
 from tests.fakes import counter
@@ -242,6 +243,60 @@ async def test_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert " 10 MB" in place.health.report().problems[0].message
         monkeypatch.undo()
         assert await look(place) == []
+        assert await told(place) == ["+disk", "-disk"]
+
+
+async def test_an_alert_that_a_full_disk_lets_nobody_record_is_told_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def refuse(_work: object) -> None:
+        raise disk_full()
+
+    caplog.set_level("INFO", "agent.alerts")
+    async with world(tmp_path) as place:
+        with monkeypatch.context() as patched:
+            patched.setattr(place.store, "write", refuse)
+            patched.setattr(Disk, "free", lambda _: 0)
+            assert await look(place) == ["disk"]
+            began = place.health.report().problems[0].since
+            await place.clock.advance(300)
+            assert await look(place) == ["disk"]
+            assert place.health.report().problems[0].since == began
+        assert await told(place) == []
+        with monkeypatch.context() as patched:
+            patched.setattr(Disk, "free", lambda _: 0)
+            assert await look(place) == ["disk"]
+            assert place.health.report().problems[0].since == began, "as it was told"
+        assert await look(place) == []
+        assert await told(place) == ["+disk", "-disk"]
+    assert [record.getMessage()[:18] for record in caplog.records if "alert disk" in record.getMessage()] == [
+        "alert disk started",
+        "alert disk ended: ",
+    ]
+
+
+async def test_room_for_bytes_and_none_for_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk may have no place for another file (ext4: inodes) though gigabytes are free."""
+    async with world(tmp_path) as place:
+        with monkeypatch.context() as patched:
+            patched.setattr(Disk, "files", lambda _: 0)
+            assert await look(place) == ["disk"]
+            assert not place.health.report().ready
+            patched.setattr(Disk, "files", lambda _: None)
+            assert await look(place) == [], "btrfs counts none"
+            assert place.health.report().ready
+        assert await told(place) == ["+disk", "-disk"]
+
+
+async def test_what_the_store_was_refused_is_an_alert_whatever_the_disk_says_of_itself(tmp_path: Path) -> None:
+    """A quota of the service's user, say; the alert's own record is the try that ends it."""
+    async with world(tmp_path) as place:
+        await place.store.write(lambda tx: tx.facts.all())
+        place.store.full = True
+        assert not place.health.report().ready
+        assert await look(place, 1) == ["disk"], "recorded, so there was room"
+        assert await look(place) == []
+        assert place.health.report().ready
         assert await told(place) == ["+disk", "-disk"]
 
 

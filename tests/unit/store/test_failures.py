@@ -112,6 +112,10 @@ async def test_a_full_disk_at_commit_stores_nothing_and_the_next_unit_works(tmp_
     assert await stored(tmp_path / "agent.db") == ["inv-b"]
 
 
+def found_no_room(store: SqliteStore) -> bool:
+    return store.full
+
+
 async def test_a_full_disk_inside_a_unit_stores_nothing(tmp_path: Path) -> None:
     store, writer = await open_failing(tmp_path / "agent.db")
     await add(store, "a")
@@ -127,8 +131,12 @@ async def test_a_full_disk_inside_a_unit_stores_nothing(tmp_path: Path) -> None:
         await store.write(big)
     assert caught.value.code == "disk-full"
     assert caught.value.retry_safe
+    assert found_no_room(store)
+    await store.write(lambda transaction: transaction.facts.all())
+    assert found_no_room(store), "nothing was tried"
     await writer.fetch("PRAGMA max_page_count=100000")
     assert await add(store, "c") == 2
+    assert not found_no_room(store)
     await store.close()
 
 

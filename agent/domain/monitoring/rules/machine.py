@@ -14,6 +14,9 @@ from agent.domain.monitoring.policy import Policy
 AHEAD = timedelta(hours=1)
 """A copy that is further ahead of now was dated by a clock that was wrong: nobody knows how old it is."""
 
+LEAST_FILES = 100
+"""Places for files; the agent itself needs a few at a time."""
+
 
 def machine_alerts(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
     """Yield what holds of the machine."""
@@ -27,9 +30,7 @@ def machine_alerts(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
     elif skew is not None and abs(skew) >= policy.clock_skew_seconds:
         text = f"Zegar kasy różni się od właściwego czasu o {abs(skew):.0f} s."
         yield ActiveAlert(AlertCode.CLOCK_SKEW, text, Severity.WARNING)
-    if facts.disk_free_mb is not None and facts.disk_free_mb < policy.disk_free_mb:
-        text = f"Na dysku zostało {facts.disk_free_mb} MB wolnego miejsca."
-        yield ActiveAlert(AlertCode.DISK, text, Severity.CRITICAL)
+    yield from _of_room(facts, policy)
     if facts.database_problem is not None:
         yield ActiveAlert(AlertCode.DATABASE, facts.database_problem, Severity.CRITICAL)
     if facts.tokens_problem is not None:
@@ -51,6 +52,18 @@ def machine_alerts(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
                 "Zdarzenia czekają i nie zginą."
             )
             yield ActiveAlert(AlertCode.OUTBOX_STUCK, text, Severity.WARNING, name)
+
+
+def _of_room(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
+    if facts.disk_free_mb is not None and facts.disk_free_mb < policy.disk_free_mb:
+        text = f"Na dysku zostało {facts.disk_free_mb} MB wolnego miejsca."
+        yield ActiveAlert(AlertCode.DISK, text, Severity.CRITICAL)
+    if facts.disk_free_files is not None and facts.disk_free_files < LEAST_FILES:
+        text = f"Na dysku zostało miejsce na {facts.disk_free_files} nowych plików (i-węzłów). Usuń zbędne pliki."
+        yield ActiveAlert(AlertCode.DISK, text, Severity.CRITICAL, "files")
+    if facts.disk_refused:
+        text = "Dysk odmówił zapisu (brak miejsca, także na nowe pliki, albo przydziału). Kasa nie wystawia faktur."
+        yield ActiveAlert(AlertCode.DISK, text, Severity.CRITICAL, "refused")
 
 
 def _of_backups(backups: BackupFacts, now: datetime, policy: Policy) -> Iterator[ActiveAlert]:
