@@ -17,6 +17,8 @@ from agent.sandbox.ksef.faults import abort
 HOST = "127.0.0.1"
 SHUTDOWN_SECONDS = 0.1
 """A sandbox owes its callers no farewell; what a fault holds back ends with it."""
+ARRIVING_ROUNDS = 3
+"""Rounds of the loop from accept() to the connection that the server knows (asyncio's selector loop)."""
 
 
 def _bound(port: int) -> socket.socket:
@@ -37,6 +39,7 @@ class Listener:
         self._tls = tls
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         self._placeholder: socket.socket | None = None
+        self._listening: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self.port = 0
 
@@ -56,24 +59,40 @@ class Listener:
         """Listen."""
         if self._server is None and self._runner.server is not None:
             loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(self._runner.server, sock=_bound(self.port), ssl=self._tls)
+            self._listening = _bound(self.port)
+            self._server = await loop.create_server(self._runner.server, sock=self._listening, ssl=self._tls)
 
     async def down(self) -> None:
         """Refuse connections and reset the open ones."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
-        if self._runner.server is not None:
-            for connection in self._runner.server.connections:
-                abort(connection.transport)
-        await asyncio.sleep(0)
+        await self._refuse()
+        await _reset(self._open())
 
     async def stop(self) -> None:
         """Stop for good."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
+        await self._refuse()
+        left = self._open()
         await self._runner.cleanup()
+        await _reset(left)  # who does not read his answer would keep its connection open
         if self._placeholder is not None:
             self._placeholder.close()
             self._placeholder = None
+
+    async def _refuse(self) -> None:
+        """Accept no more, and wait for what was accepted a moment before: nobody could close it later."""
+        server, self._server = self._server, None
+        if server is None or self._listening is None:
+            return
+        asyncio.get_running_loop().remove_reader(self._listening.fileno())
+        for _ in range(ARRIVING_ROUNDS):
+            await asyncio.sleep(0)
+        server.close()
+
+    def _open(self) -> list[asyncio.BaseTransport | None]:
+        server = self._runner.server
+        return [] if server is None else [connection.transport for connection in server.connections]
+
+
+async def _reset(transports: list[asyncio.BaseTransport | None]) -> None:
+    for transport in transports:
+        abort(transport)
+    await asyncio.sleep(0)  # in which they are closed

@@ -1,0 +1,46 @@
+"""A listener that goes away or ends leaves no connection behind, however far it had come."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+
+import pytest
+from aiohttp import web
+
+from agent.sandbox.listener import Listener
+
+LARGE = b"x" * 20_000_000
+"""More than the kernel takes from an answer that nobody reads."""
+REQUEST = b"GET / HTTP/1.1\r\nHost: sandbox\r\n\r\n"
+
+
+async def _answer(_request: web.Request) -> web.Response:
+    return web.Response(body=LARGE)
+
+
+async def _connect_and_end(rounds: int, sent: bytes, *, down: bool) -> socket.socket:
+    """Connect, let the loop turn so often, and end the listener; return the caller's socket."""
+    application = web.Application()
+    application.router.add_get("/", _answer)
+    listener = Listener(application)
+    await listener.start()
+    caller = socket.create_connection(("127.0.0.1", listener.port))
+    caller.sendall(sent)
+    for _ in range(rounds):
+        await asyncio.sleep(0)
+    if down:
+        await listener.down()
+    await listener.stop()
+    return caller
+
+
+@pytest.mark.parametrize("down", [False, True])
+@pytest.mark.parametrize("sent", [b"", REQUEST], ids=["silent", "asking"])
+@pytest.mark.parametrize("rounds", range(8))
+def test_the_end_of_a_listener_is_the_end_of_its_connections(rounds: int, sent: bytes, down: bool) -> None:
+    with asyncio.Runner() as runner:
+        caller = runner.run(_connect_and_end(rounds, sent, down=down))
+    caller.close()
+    gc.collect()  # a connection that was left open says so here: ResourceWarning
