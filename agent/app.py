@@ -74,8 +74,8 @@ class Agent(Services):
     """Signs of life to headquarters, where the settings want them."""
 
     async def check_database(self) -> None:
-        """Verify the database, once a day."""
-        await self.daily.once_a_day("check-database", self._check_database)
+        """Verify the database: once a day, and once after a start that did not read all of it."""
+        await self.daily.once_a_day("check-database", self._check_database, again=self.store_checks.owed)
 
     async def _check_database(self) -> bool:
         await self.store_checks.check()

@@ -68,6 +68,11 @@ class Store(Protocol):
         ...
 
     @property
+    def looked_through(self) -> bool:
+        """Whether all of it was looked at in this run, before the start or since then."""
+        ...
+
+    @property
     def damage(self) -> str | None:
         """What is known to be damaged, by the look before the start or by use since then; a Polish sentence."""
         ...

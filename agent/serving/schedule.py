@@ -57,6 +57,8 @@ DEADLINES_SECONDS = 60 * 60
 """An announced end may come without any further news: a total failure that is over exempts what was issued in it."""
 FIRST_CHORES = (30.0, 300.0)
 """Seconds after the start in which they are asked first; all tills of a chain are switched on at once."""
+OWED_LOOK_SECONDS = 15.0
+"""After a start that did not read all of the database it is looked at so soon: after the first presses and sends."""
 MEMORY_SECONDS = 10 * 60
 """How often free memory is given back; a backlog that went out leaves most of it."""
 CALENDAR_SECONDS = 60
@@ -201,7 +203,10 @@ def calendar_jobs(agent: Agent) -> AsyncIOScheduler:
         ("retention", agent.erase_consumers),
     )
     for name, work in chores:
-        first = agent.clock.now() + timedelta(seconds=random.uniform(*FIRST_CHORES))  # noqa: S311 - spreads a chain's tills
+        rest = random.uniform(*FIRST_CHORES)  # noqa: S311 - spreads a chain's tills
+        if name == "database" and agent.store_checks.owed:
+            rest = OWED_LOOK_SECONDS
+        first = agent.clock.now() + timedelta(seconds=rest)
         scheduler.add_job(_stoppable(work), FromNow(CHORES), id=name, name=name, next_run_time=first)
     return scheduler
 

@@ -59,12 +59,18 @@ class Guard:
         elif lost is not None:
             self.files.keep_log()
 
-    async def after_closing(self, lost: StoreLost | None) -> None:
-        """Write the exact numbers where they are known; keep the log of an overwritten database from the new one."""
+    async def after_closing(self, lost: StoreLost | None, *, whole: bool) -> None:
+        """Write the exact numbers where they are known; keep the log of an overwritten database from the new one.
+
+        ``whole``: all of it was looked at, and nothing is known to be wrong with it.
+        """
         known = lost is None or isinstance(lost, StoreMoved)
         try:
-            await asyncio.to_thread(self.mark.close, exact=known)
+            await asyncio.to_thread(self._close_mark, known=known, whole=whole and lost is None)
         except OSError as error:
             log.warning("the high-water mark of the series could not be closed: %s", error)
         if not known and self.files.overwritten:
             await asyncio.to_thread(set_log_aside, self.path, self.now())
+
+    def _close_mark(self, *, known: bool, whole: bool) -> None:
+        self.mark.close(exact=known, at_rest=self.files.at_rest() if whole else None)

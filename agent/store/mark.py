@@ -7,7 +7,9 @@ COMMIT with a number a line is added without a sync. The kernel keeps these line
 one run of the kernel (its boot id) ``taken`` is the exact bound; a power cut may take them. An orderly stop makes all
 equal.
 
-Also here: the newest line of the event log. A database without it is not the one this mark belongs to, or older.
+Also here: the newest line of the event log. A database without it is not the one this mark belongs to, or older. And
+the state of the file after an orderly stop (``at_rest``), where it was found whole; the next start takes it back,
+durably, before it opens the database for writing.
 
 File: lines "CRC-32 JSON". The first was put in place whole, the others were added; one of these that is torn does not
 count.
@@ -27,6 +29,7 @@ from typing import Any
 from agent.domain.errors import StoreUnfit
 from agent.domain.values import dataclass
 from agent.ports import Json
+from agent.store.at_rest import FileState
 from agent.system.durable_files import write_whole
 from agent.system.os_errors import polish_reason
 
@@ -53,6 +56,8 @@ class Mark:
     heads: tuple[Head, ...] = ()
     taken: Mapping[str, int] | None = None
     """As ``reserved``, but exact; None where it was written in another run of the kernel, which may have lost it."""
+    at_rest: FileState | None = None
+    """The file after an orderly stop, where it was found whole when it was looked at; None after any other end."""
 
     @property
     def most(self) -> Mapping[str, int]:
@@ -92,7 +97,12 @@ def read_mark(path: Path, boot: str = "") -> Mark | None:
         raise StoreUnfit(f"Nie można odczytać {path}: {polish_reason(error)}.") from error
     first = _read_line(lines[0])
     try:
-        mark = Mark(_numbers(first["used"]), _numbers(first["reserved"]), _heads(first["heads"]))
+        mark = Mark(
+            _numbers(first["used"]),
+            _numbers(first["reserved"]),
+            _heads(first["heads"]),
+            at_rest=_state(first.get("at_rest")),
+        )
         taken = dict(mark.used)
         same_boot = first["boot"] == boot != ""
     except (TypeError, KeyError, ValueError, AttributeError) as error:
@@ -116,7 +126,18 @@ def write_mark(path: Path, mark: Mark, boot: str = "") -> None:
         "reserved": dict(mark.reserved),
         "heads": list(mark.heads),
     }
+    if mark.at_rest is not None:
+        facts["at_rest"] = list(mark.at_rest)
     write_whole(path, _to_line(facts), MODE)
+
+
+def end_rest(path: Path, mark: Mark) -> None:
+    """Take back, durably, what a mark that was read says of the file at rest: it is about to be written to.
+
+    Of no boot, so ``reserved`` is the bound; equal to all others, as an orderly stop left them. OSError where the disk
+    refuses: the old mark stands.
+    """
+    write_mark(path, replace(mark, at_rest=None))
 
 
 class SeriesMark:
@@ -166,11 +187,11 @@ class SeriesMark:
             raise OSError(errno.ENOSPC, "the line is not whole", str(self._path))
         self._torn = False
 
-    def close(self, *, exact: bool) -> None:
+    def close(self, *, exact: bool, at_rest: FileState | None = None) -> None:
         """Write the exact numbers, where they are known. OSError where the disk refuses: the old mark stands."""
         self._forget_descriptor()
         if exact:
-            write_mark(self._path, replace(self._mark, reserved=self._mark.used), self._boot)
+            write_mark(self._path, replace(self._mark, reserved=self._mark.used, at_rest=at_rest), self._boot)
 
     def _write(self, reserved: Mapping[str, int]) -> None:
         new = replace(self._mark, reserved={**self._mark.reserved, **reserved})
@@ -199,6 +220,13 @@ def _read_line(line: str) -> Any:
 
 def _highest(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
     return {name: max(one.get(name, 0), other.get(name, 0)) for name in {*one, *other}}
+
+
+def _state(value: Sequence[int] | None) -> FileState | None:
+    if value is None:
+        return None
+    steps, inode, size, written, changed = value
+    return int(steps), int(inode), int(size), int(written), int(changed)
 
 
 def _numbers(value: Mapping[str, int]) -> dict[str, int]:

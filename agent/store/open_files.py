@@ -12,6 +12,7 @@ import struct
 from pathlib import Path
 
 from agent.domain.errors import StoreLost, StoreMoved
+from agent.store import at_rest
 
 _SHARED_FIRST = 0x40000000 + 2
 _SHARED_SIZE = 510
@@ -66,6 +67,10 @@ class OpenFiles:
     def deleted(self) -> bool:
         """Whether the open database has no name any more: its content ends with this process."""
         return os.fstat(self._descriptor).st_nlink == 0
+
+    def at_rest(self) -> at_rest.FileState | None:
+        """Return the state of the file now that all connections are closed, as durable_state()."""
+        return at_rest.durable_state(self._database, self._descriptor)
 
     def keep_log(self) -> None:
         """Let SQLite believe that another process reads: closing then leaves the write-ahead log as it is.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sqlite3
@@ -13,12 +14,12 @@ from pathlib import Path
 from agent.domain.errors import StoreUnfit
 from agent.domain.values import dataclass
 from agent.ports import Clock
-from agent.store import codec, disk
+from agent.store import at_rest, codec, disk
 from agent.store.connection import Connection, connect
 from agent.store.failures import legible
 from agent.store.lock import DataLock
 from agent.store.maintenance import is_whole
-from agent.store.mark import Mark, SeriesMark, mark_path, mark_paths, read_mark
+from agent.store.mark import Mark, SeriesMark, end_rest, mark_path, mark_paths, read_mark
 from agent.store.migrate import migrate
 from agent.store.open_files import OpenFiles
 from agent.store.soundness import LAST_EVENT, SERIES, START_SECONDS, Report, open_readonly, require_fit
@@ -36,6 +37,16 @@ class Opened:
     mark: SeriesMark
     files: OpenFiles
     report: Report
+    whole: bool
+    """All of it was found whole: by that look, or by those before the orderly stop since which nobody wrote to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A database that is there. ``rested``: as an orderly stop left it, so that its start did not read all of it."""
+
+    report: Report
+    rested: bool
 
 
 async def open_alone(path: Path, clock: Clock, lock: DataLock, *, threaded: bool = True) -> Opened:
@@ -44,10 +55,10 @@ async def open_alone(path: Path, clock: Clock, lock: DataLock, *, threaded: bool
     Conflict "already-running" where another agent has the data; StoreUnfit where the database is lost, damaged, or not
     the one this till worked with. The caller gives the lock back, after an error too.
     """
-    report = await asyncio.to_thread(_claim, path, lock)
-    if report is None:
+    found = await asyncio.to_thread(_claim, path, lock)
+    if found is None:
         await make(path, clock, threaded=threaded)
-        report = Report()
+        found = _Found(Report(), rested=False)
     files = OpenFiles(path, await asyncio.to_thread(lock.take_database))
     writer = await connect(path, threaded=threaded)
     try:
@@ -56,17 +67,36 @@ async def open_alone(path: Path, clock: Clock, lock: DataLock, *, threaded: bool
     except BaseException:
         await writer.close()
         raise
-    return Opened(writer, mark, files, report)
+    whole = found.report.sentence() is None and (found.report.complete or found.rested)
+    return Opened(writer, mark, files, found.report, whole)
 
 
-def _claim(path: Path, lock: DataLock) -> Report | None:
+def _claim(path: Path, lock: DataLock) -> _Found | None:
     """Take the lock and look at what is there; None where nothing is, and nothing was."""
     disk.prepare(path)
     lock.take()
     if not disk.is_there(path):
         return None
     lock.take_database()
-    return look(path)
+    place = mark_path(path)
+    mark = _legible_mark(place)
+    if mark is None or mark.at_rest is None:
+        return _Found(look(path), rested=False)
+    rested = mark.at_rest == at_rest.state(path)
+    report = look(path, 0.0 if rested and path.stat().st_size > at_rest.READ_ANYWAY else START_SECONDS)
+    try:
+        end_rest(place, mark)
+    except OSError as error:
+        # a full disk: what is written from here on changes the file, or leaves a log beside it
+        log.warning("the mark of the last stop could not be taken back: %s", error)
+    return _Found(report, rested)
+
+
+def _legible_mark(place: Path) -> Mark | None:
+    """Return a mark; of one that cannot be read look() tells, after what is wrong with the database."""
+    with contextlib.suppress(StoreUnfit):
+        return read_mark(place)
+    return None
 
 
 def look(path: Path, seconds: float | None = START_SECONDS) -> Report:

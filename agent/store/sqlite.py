@@ -34,7 +34,7 @@ from agent.store.failures import DISK_FULL, is_disk_full, of_commit
 from agent.store.guard import Guard
 from agent.store.lock import DataLock
 from agent.store.migrate import migrate, require_current
-from agent.store.opening import open_alone
+from agent.store.opening import Opened, open_alone
 from agent.store.statements import execute, roll_back
 from agent.store.transaction import SqliteTransaction
 from agent.store.unit import UnitConnection
@@ -83,14 +83,17 @@ class SqliteStore:
         writer: Connection | None,
         readers: list[Connection],
         guard: Guard | None = None,
-        found: str | None = None,
+        opened: Opened | None = None,
     ) -> None:
-        """``guard``: of the one agent that has the database for itself."""
+        """``guard``, ``opened``: of the one agent that has the database for itself."""
         self.path = path
-        self.found = found
+        self.found = None if opened is None else opened.report.sentence()
         """What the look before the start found wrong with single documents, a Polish sentence."""
         self.full = False
         """Whether the newest unit that had an event or a number to store found no room; only one of these tells."""
+        self._whole = opened is not None and opened.whole
+        """All of it was found whole when it was last looked at."""
+        self._looked_through = opened is None or opened.report.complete
         self._damaged: dict[str, None] = {}
         self._now = now
         self._writer = writer
@@ -101,6 +104,7 @@ class SqliteStore:
             self._free.put_nowait(reader)
         self._waiting: asyncio.Queue[_Unit | None] = asyncio.Queue()
         self._reads: set[asyncio.Task[Any]] = set()
+        self._looks: dict[asyncio.Future[soundness.Report], soundness.Turns] = {}
         self._commits = 0
         self._lost: StoreLost | None = None
         self._stopped = asyncio.Event()
@@ -136,8 +140,7 @@ class SqliteStore:
             lock.release()
             raise
         guard = Guard(path, lock, opened.mark, opened.files, clock.now)
-        found = opened.report.sentence()
-        return cls(path, clock.now, writer=opened.writer, readers=connections[1:], guard=guard, found=found)
+        return cls(path, clock.now, writer=opened.writer, readers=connections[1:], guard=guard, opened=opened)
 
     @classmethod
     async def _open_beside(cls, path: Path, clock: Clock, *, threaded: bool, readers: int) -> SqliteStore:
@@ -200,12 +203,26 @@ class SqliteStore:
         Whoever cancels it ends it: the loop waits for its thread when the service stops.
         """
         turns = soundness.Turns(stand_back)
+        work = partial(soundness.check, self.path, turns=turns)
+        looking = asyncio.get_running_loop().run_in_executor(None, work)
+        self._looks[looking] = turns
+        looking.add_done_callback(self._looks.pop)
         try:
-            return (await asyncio.to_thread(soundness.check, self.path, turns=turns)).sentence()
+            report = await asyncio.shield(looking)
         except AgentError as error:
+            self._whole = False
             return str(error)
         finally:
             turns.end()
+        found = report.sentence()
+        self._looked_through = self._looked_through or report.complete
+        self._whole = found is None and (report.complete or self._whole)
+        return found
+
+    @property
+    def looked_through(self) -> bool:
+        """Whether this run has looked at all of the file, before its start or since then."""
+        return self._looked_through
 
     @property
     def damage(self) -> str | None:
@@ -372,6 +389,7 @@ class SqliteStore:
         try:
             await asyncio.gather(self._writing, return_exceptions=True)
             await asyncio.gather(*self._reads, return_exceptions=True)
+            await self._end_looks()
             opened = list(self._readers)
             if self._writer is not None:
                 opened.insert(0, self._writer)  # closed last: it merges the WAL
@@ -379,11 +397,18 @@ class SqliteStore:
                     await self._guard.before_closing(self._writer, self._lost)
             await _close_all(opened)
             if self._guard is not None:
-                await self._guard.after_closing(self._lost)
+                await self._guard.after_closing(self._lost, whole=self._whole and self.damage is None)
         finally:
             if self._guard is not None:
                 self._guard.lock.release()
             self._stopped.set()
+
+    async def _end_looks(self) -> None:
+        """End what still looks at the file: while its connection is open, nothing can merge the log."""
+        looks = dict(self._looks)
+        for turns in looks.values():
+            turns.end()
+        await asyncio.gather(*looks, return_exceptions=True)
 
     def _lose(self, error: StoreLost) -> None:
         if self._lost is None:

@@ -87,6 +87,14 @@ async def test_the_checker_catches(folder: Path, weakness: str, model: Model, in
 
 
 @pytest.mark.slow
+async def test_the_checker_catches_a_mark_that_is_not_taken_back(folder: Path) -> None:
+    """The next start would not look at what it wrote itself."""
+    recording = run_scenario(folder / "till", "day", "rest-kept")
+    report = await campaign(recording, Model.EXT4, folder / "state", wanted=1200, seed=1, stop_at=1)
+    assert report.broken["I9"] == 1, report
+
+
+@pytest.mark.slow
 async def test_extra_saves_the_last_commit_where_a_disk_refuses_wal(folder: Path) -> None:
     """The production's synchronous=EXTRA in journal mode DELETE; FULL loses it (delete-full above)."""
     recording = run_scenario(folder / "till", "short", "delete-extra")

@@ -22,12 +22,13 @@ class DailyJobs:
         self._now = now
         """The best known time: a step of the wall clock repeats no chore, and puts none off."""
 
-    async def once_a_day(self, name: str, work: Callable[[], Awaitable[bool]]) -> bool:
+    async def once_a_day(self, name: str, work: Callable[[], Awaitable[bool]], *, again: bool = False) -> bool:
         """Do ``work`` unless it was done today; return whether it was done now.
 
-        ``work`` returns False, or raises, where it has to be tried again with the next question.
+        ``again``: do it even so. ``work`` returns False, or raises, where it has to be tried again with the next
+        question.
         """
-        if not await self._due(name):
+        if not again and not await self._due(name):
             return False
         if not await work():
             return False

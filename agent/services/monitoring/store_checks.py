@@ -35,6 +35,11 @@ class StoreChecks:
         self._changed.set()
 
     @property
+    def owed(self) -> bool:
+        """Whether the start did not look at all of it, and nobody has since."""
+        return not self._store.looked_through
+
+    @property
     def problem(self) -> str | None:
         """Polish: what the last look found, or the store itself since then; None: nothing is known."""
         return self._found or self._store.damage

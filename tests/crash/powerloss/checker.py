@@ -46,6 +46,8 @@ class Facts:
     """The chain of the event log, oldest first."""
     reserved: int = 0
     """The highest number of any series that the mark beside the database admits."""
+    at_rest: tuple[tuple[int, ...], str] | None = None
+    """What the mark says of the file at rest, and the SHA-256 of the file, where no log lies beside it."""
 
 
 def materialise(state: State, root: Path, place: Path) -> None:
@@ -65,15 +67,24 @@ def materialise(state: State, root: Path, place: Path) -> None:
 async def start(database: Path) -> Facts:
     """Open a database as the next start does, and read it."""
     try:
+        at_rest = _at_rest(database)
         reserved = await _look(database)
         connection = await connect(database, threaded=False)
         try:
             await migrate(connection, FakeClock())
-            return replace(await _read(connection), reserved=reserved)
+            return replace(await _read(connection), reserved=reserved, at_rest=at_rest)
         finally:
             await connection.close()
     except (AgentError, sqlite3.Error) as error:
         return Facts((f"I9 the next start fails: {error}",))
+
+
+def _at_rest(database: Path) -> tuple[tuple[int, ...], str] | None:
+    mark = read_mark(mark_path(database))
+    log = database.with_name(f"{database.name}-wal")
+    if mark is None or mark.at_rest is None or (log.exists() and log.stat().st_size > 0):
+        return None
+    return mark.at_rest, hashlib.sha256(database.read_bytes()).hexdigest()
 
 
 async def _look(database: Path) -> int:
@@ -139,6 +150,9 @@ def _broken(facts: Facts, promise: Promise) -> list[str]:
             found.append(f"I1 invoice {promise['serial']} was acknowledged and is lost or other")
     if facts.reserved < promise.get("handed_out", 0):
         found.append(f"I4 number {promise['handed_out']} was handed out, and the mark admits only {facts.reserved}")
+    said, file = facts.at_rest or ((), "")
+    if said and tuple(promise.get("at_rest", ())) == said and promise["file"] != file:
+        found.append("I9 the mark calls a file at rest that was written to since")
     if "job_state" in promise and promise["job_state"][0] not in facts.jobs:
         found.append(f"I1 print job {promise['job_state'][0]} is lost")
     if "slip" in promise:

@@ -12,6 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 from agent.domain.event_kinds import EventKind
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports import InvoiceChange, KeyRecord, Transaction
-from agent.store import connection, open_files, opening, sqlite
+from agent.store import connection, mark, open_files, opening, sqlite
 from agent.store.sqlite import DATABASE, SqliteStore
 from agent.system import durable_files
 from tests.fakes.clock import FakeClock
@@ -141,9 +142,18 @@ async def day(root: Path, weakness: str) -> None:
     say(backup="copy.db", invoices=copied.invoices)
     await till.sell()
     await store.close()
+    rest(root)
     store = await SqliteStore.open(database(root), FakeClock())
     await Till(store, weakness).sell(online=False)
     await store.close()
+
+
+def rest(root: Path) -> None:
+    """Promise what the file holds that the mark says to be at rest."""
+    found = mark.read_mark(mark.mark_path(database(root)))
+    assert found is not None
+    assert found.at_rest is not None
+    say(at_rest=list(found.at_rest), file=hashlib.sha256(database(root).read_bytes()).hexdigest())
 
 
 async def backlog(root: Path, weakness: str) -> None:
@@ -196,6 +206,14 @@ def weaken(weakness: str) -> None:
     if weakness == "no-folder-sync":
         for module in (opening, durable_files):
             module.sync_names = lambda path: None  # type: ignore[attr-defined]
+    if weakness == "rest-kept":
+        write_mark = mark.write_mark
+
+        def keeping(path: Path, new: mark.Mark, boot: str = "") -> None:
+            before = mark.read_mark(path)
+            write_mark(path, new if before is None or new.at_rest else replace(new, at_rest=before.at_rest), boot)
+
+        mark.write_mark = keeping  # type: ignore[assignment]
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.services import presses as presses_module
+from agent.services.monitoring.daily import DailyJobs
 from agent.services.monitoring.store_checks import StoreChecks
 from agent.services.presses import Presses
 from agent.services.signals import Signal
@@ -84,6 +85,27 @@ async def test_a_look_that_is_ended_tells_no_damage(store: SqliteStore) -> None:
     assert (report.complete, report.sentence()) == (False, None)
     report = await asyncio.to_thread(check, store.path, turns=turns)  # before it could begin
     assert (report.complete, report.sentence()) == (False, None)
+
+
+async def test_a_look_that_the_start_owes_is_made_whatever_was_done_today(store: SqliteStore) -> None:
+    daily = DailyJobs(store, FakeClock().now)
+    checks = StoreChecks(store, FakeClock(), Presses(FakeClock()), Signal())
+    looks = 0
+
+    async def look() -> bool:
+        nonlocal looks
+        looks += 1
+        await checks.check()
+        return True
+
+    store._looked_through = False
+    for owed in (True, False):
+        assert checks.owed is owed
+        await daily.once_a_day("check-database", look, again=checks.owed)
+    assert looks == 1
+    store._looked_through = False
+    await daily.once_a_day("check-database", look, again=checks.owed)
+    assert looks == 2
 
 
 async def test_a_stop_ends_the_daily_look(store: SqliteStore) -> None:

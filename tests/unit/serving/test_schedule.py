@@ -52,6 +52,7 @@ class Counted:
         self.printers = SimpleNamespace(ask=self._counts("printers"))
         self.backlogs = SimpleNamespace(count=self._counts("backlogs"))
         self.presses = Presses(clock)
+        self.store_checks = SimpleNamespace(owed=False)
         self.check_database = self._counts("database")
         self.upkeep = SimpleNamespace(look=self._counts("certificate files"), renew=self._counts("certificates"))
         self.erase_consumers = self._counts("retention")
@@ -188,6 +189,12 @@ async def test_daily_jobs_are_asked_soon_after_the_start_and_then_hourly(
     await counted.clock.advance(10 * HOUR)
     assert 9 <= counted.times["database"] <= 12
     assert not counted.defects
+
+
+def test_a_database_that_the_start_did_not_read_is_looked_at_soon(counted: Counted) -> None:
+    counted.store_checks.owed = True
+    job = schedule.calendar_jobs(counted.agent).get_job("database")
+    assert job.next_run_time == counted.clock.now() + timedelta(seconds=schedule.OWED_LOOK_SECONDS)
 
 
 @pytest.mark.parametrize("step", [timedelta(hours=2), *(each for each in STEPS if each != timedelta(hours=1))], ids=str)
