@@ -64,7 +64,7 @@ async def test_no_press_and_no_sync_blocks_the_loop(tmp_path: Path, monkeypatch:
     async with shop(tmp_path, monkeypatch) as place:
         await press(place, "warm")
         with blockbuster_ctx(list(WATCHED)) as watchman:
-            watchman.functions["os.statvfs"].can_block_in("agent/services/monitoring/disk.py", {"free"})
+            watchman.functions["os.statvfs"].can_block_in("agent/services/monitoring/disk.py", {"free", "files"})
             await a_day(place, "a", 8)
         assert await place.store.read(lambda tx: tx.invoices.queue()) == []
 
