@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -63,6 +63,11 @@ class SqliteEvents:
     async def of_kind(self, kind: EventKind) -> list[Event]:
         """Oldest first; reads the whole log."""
         return [codec.read_event(row) for row in await self._connection.run("event_of_kind", {"kind": kind})]
+
+    async def within(self, kinds: Collection[EventKind], after: int, last: int) -> list[Event]:
+        """Oldest first."""
+        place: dict[str, str | int] = {"kinds": json.dumps(list(kinds)), "after": after, "last": last}
+        return [codec.read_event(row) for row in await self._connection.run("events_within", place)]
 
     async def changing_books(self) -> list[Event]:
         """Oldest first."""

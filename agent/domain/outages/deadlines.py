@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from agent.domain.calendar import BusinessCalendar, end_text, ended_on, local_date, local_time, start_of_day
 from agent.domain.invoice import LEGAL_BASIS, Mode
@@ -128,6 +129,7 @@ def _base(
     return _next_day(mode, local_date(span[0]), calendar)
 
 
+@lru_cache(maxsize=64)
 def _next_day(mode: Mode, issued_on: date, calendar: BusinessCalendar) -> Deadline:
     day = calendar.next_business_day(issued_on)
     legal_basis = "art. 106nda ust. 2"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from agent.domain.event_kinds import EventKind
@@ -21,6 +21,10 @@ class Events(Protocol):
 
     async def of_kind(self, kind: EventKind) -> list[Event]:
         """Oldest first; reads the whole log."""
+        ...
+
+    async def within(self, kinds: Collection[EventKind], after: int, last: int) -> list[Event]:
+        """Those of these kinds after a place and up to ``last``, oldest first."""
         ...
 
     async def changing_books(self) -> list[Event]:

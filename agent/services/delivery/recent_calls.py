@@ -12,6 +12,14 @@ from agent.services.delivery.upo import CALLS_OF_A_SESSION
 
 EVENTS_AT_ONCE = 100
 """Of 500 the start of a till that sent 2,000 within the hour kept 1.2 MiB more."""
+_CALLS = (
+    EventKind.SENDING,
+    EventKind.UPO,
+    EventKind.UPO_MISMATCH,
+    EventKind.SESSION_UPO,
+    EventKind.SESSION_WITHOUT_UPO,
+)
+"""What _is_single_send() and _documents() find something in."""
 MOST_EVENTS = 20_000
 """No more are read back at the start: a clock that was wrong may have dated all of them into the last hour."""
 
@@ -56,8 +64,8 @@ class _Calls:
 async def _calls_within(period: tuple[datetime, datetime], tx: Transaction) -> tuple[list[_Calls], datetime | None]:
     """Return what stands for calls of this time, oldest first, and when the newest event of any kind happened.
 
-    Read page by page from the end, at most MOST_EVENTS, and of a page only what counts is kept: an hour of a backlog
-    that goes out is tens of thousands of events, few of them calls.
+    Read page by page from the end, at most MOST_EVENTS, and of a page only what counts: an hour of a backlog that goes
+    out is tens of thousands of events, few of them calls.
     """
     begin, end = period
     found: list[list[_Calls]] = []
@@ -65,13 +73,14 @@ async def _calls_within(period: tuple[datetime, datetime], tx: Transaction) -> t
     last = newest = await tx.events.newest()
     while last > 0 and newest - last < MOST_EVENTS:
         first = max(0, last - EVENTS_AT_ONCE)
-        page = await tx.events.after(first, last - first)
-        known = [event for event in page if event.at <= end]
-        if last_at is None and known:
-            last_at = known[-1].at
-        calls = (_Calls(event.at, _is_single_send(event), _documents(event)) for event in known)
+        if last_at is None:
+            known = [event.at for event in await tx.events.after(first, last - first) if event.at <= end]
+            last_at = known[-1] if known else None
+        events = await tx.events.within(_CALLS, first, last)
+        calls = (_Calls(each.at, _is_single_send(each), _documents(each)) for each in events if each.at <= end)
         found.append([each for each in calls if each.is_send or each.documents])
-        if not page or page[0].at < begin:
+        oldest = await tx.events.after(first, limit=1)
+        if not oldest or oldest[0].at < begin:
             break
         last = first
     return [each for page in reversed(found) for each in page], last_at

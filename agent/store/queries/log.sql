@@ -22,6 +22,10 @@ SELECT * FROM events WHERE kind = :kind ORDER BY seq;
 -- The log after a place, oldest first.
 SELECT * FROM events WHERE seq > :seq ORDER BY seq LIMIT :limit;
 
+-- events_within --
+-- Those of some kinds (:kinds, a JSON list) after a place and up to another, oldest first.
+SELECT * FROM events WHERE seq > :after AND seq <= :last AND kind IN (SELECT value FROM json_each(:kinds)) ORDER BY seq;
+
 -- events_changing_books --
 -- What made the books show an invoice otherwise, oldest first.
 SELECT * FROM events WHERE kind IN ('mode', 'rejected', 'collision') ORDER BY seq;
