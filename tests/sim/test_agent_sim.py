@@ -381,7 +381,7 @@ class Life:
         except Conflict:
             record = await self.live(self.here.store.read(lambda tx: tx.invoices.get(invoice_id)))
             assert record.state is InvoiceState.REJECTED, "no paper only of what is none"
-            assert record.mode is Mode.ONLINE or record.copies == 0
+            assert record.mode is Mode.ONLINE or record.copies == 0 or record.closed_at is not None
 
     async def technical_correction(self) -> None:
         """The manager's way out of a refusal; what KSeF refuses twice has its case closed."""
