@@ -41,7 +41,7 @@ from agent.services.tokens import COMMANDS_FILE, COMMANDS_NAME, FILE_NAME, LEAST
 from agent.settings.explain import explain as explanations
 from agent.settings.layers import Layers, read_layers
 from agent.settings.load import find_config, settings_of
-from agent.settings.model import Settings
+from agent.settings.model import OfflineSettings, Settings
 from agent.settings.toml_lines import name_of
 from agent.store.lock import DataLock
 from agent.system.clock import SystemClock
@@ -277,11 +277,27 @@ async def _schema(settings: Settings, _: Clock) -> str:
 async def _offline_certificate(settings: Settings, clock: Clock) -> str:
     from agent.certificates.held import load_signer, offline_remarks  # noqa: PLC0415
 
+    if (wanted := _only_named(settings.offline)) is not None:
+        raise AgentError(f"nie ma jeszcze pliku {wanted}; zdobądź certyfikat: ksef-agent enroll --type offline.")
     signer = load_signer(settings)
     if signer is None:
         raise AgentError("nie ustawiono [offline] certificate_file; zdobądź go: ksef-agent enroll --type offline.")
     found = offline_remarks(settings, signer, clock.now())
     return _judged(signer, found, settings, clock, renews=settings.offline.renew_before_days, wanted="offline")
+
+
+def _only_named(offline: OfflineSettings) -> Path | None:
+    """Return the certificate of a pair that the settings name and nobody has made; None where a part of it is there.
+
+    None also of systemd's credentials (bare names), which `enroll` does not make.
+    """
+    certificate, key = offline.certificate_file, offline.key_file
+    if certificate is None or key is None or Path() in {certificate.parent, key.parent}:
+        return None
+    try:
+        return None if certificate.exists() or key.exists() else certificate
+    except OSError:  # what is in the way is told as the pair is read
+        return None
 
 
 async def _authentication(settings: Settings, clock: Clock) -> str:

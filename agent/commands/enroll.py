@@ -118,12 +118,13 @@ async def _enrol(settings: Settings, kind: CertificateType, name: str, place: Ce
 
 def _tell_how_long(tills: int) -> None:
     """Say that many tills behind one address have to wait for each other."""
-    pause = max(share.span / share.calls for share in DEFAULTS[Group.OTHER].shared(tills))
-    if pause * CALLS < WORTH_TELLING_SECONDS:
+    shares = DEFAULTS[Group.OTHER].shared(tills)
+    longest = max((math.ceil(CALLS / share.calls) - 1) * share.span for share in shares)
+    if longest < WORTH_TELLING_SECONDS:
         return
     click.echo(
-        f"Limity KSeF dzieli {tills} kas pod jednym adresem: ta może pytać o certyfikat raz na {pause:.0f} s, "
-        f"więc to potrwa do {pause * CALLS / 60:.0f} min. Można przerwać: to samo polecenie dokończy.",
+        f"Limity KSeF dzielą kasy pod jednym adresem ({tills}), więc to potrwa do {longest / 60:.0f} min. "
+        "Można przerwać: to samo polecenie dokończy.",
         err=True,
     )
 

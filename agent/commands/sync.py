@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import sys
 from typing import Any
 
@@ -26,7 +27,8 @@ def command(settings: Settings, wait: float, as_json: bool) -> None:
         loop = asyncio.get_running_loop()
         end = loop.time() + wait
         left = before
-        with click.progressbar(length=before, label="KSeF", file=sys.stderr) as bar:
+        shown = sys.stderr if sys.stderr.isatty() else io.StringIO()
+        with click.progressbar(length=before, label="KSeF", file=shown) as bar:
             while left and loop.time() < end:
                 await asyncio.sleep(0.5)
                 now = await _unsent(console)

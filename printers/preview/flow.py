@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Final, Literal
 from xml.sax.saxutils import escape
@@ -64,8 +65,12 @@ def _paragraph(
     return Paragraph(escape(clean(text)), text_style(size, bold=bold, align=align, indent=indent))
 
 
+@functools.cache
 def text_style(size: float, *, bold: bool, align: Side, indent: float) -> ParagraphStyle:
-    """Return the style of a paragraph, sizes in points; a bullet stands in its indent."""
+    """Return the style of a paragraph, sizes in points; a bullet stands in its indent.
+
+    One object for all that look alike: a cell's own would take more memory than its text.
+    """
     return ParagraphStyle(
         "text",
         fontName=BOLD if bold else REGULAR,

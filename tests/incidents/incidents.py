@@ -217,7 +217,7 @@ async def certificates_ended(folder: Path) -> Scene:
     """Both certificates have run out: KSeF lets nobody in."""
     async with scene(folder, before=timedelta(days=731), extra=NO_COPIES) as place:
         await place.minutes(5)
-        place.firing("KsefAgentCritical", KsefOperatorNeeded=1)
+        place.firing("KsefAgentCritical", KsefOperatorNeeded=2)  # certificate-expired, ksef-login-refused
     return place
 
 

@@ -13,6 +13,7 @@ MOST = 250
 
 PROGRAM = """
 import asyncio, json, pathlib, sys
+from tests.fakes import counter
 from tests.fakes.world import CASHIER, sale, world
 
 async def main(folder):

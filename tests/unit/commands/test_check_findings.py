@@ -194,3 +194,17 @@ class TestFolderOfCopies:
         monkeypatch.setattr("os.getegid", lambda: 65534)
         monkeypatch.setattr("os.getgroups", list)
         assert writable_for_us(facts) is ok
+
+
+def test_an_offline_pair_that_is_only_named_is_to_be_fetched(tmp_path: Path) -> None:
+    """As technician.md has it: the settings name both files before `enroll` makes them."""
+    (tmp_path / "data").mkdir(mode=0o700)
+    config = tmp_path / "config.toml"
+    config.write_text(f'{SELLER}[offline]\ncertificate_file = "offline.crt"\nkey_file = "offline.key"\n', "utf-8")
+    missing = f"nie ma jeszcze pliku {tmp_path}/offline.crt; zdobądź certyfikat: ksef-agent enroll --type offline."
+    assert finding(config, "certyfikat Offline") == (False, missing)
+    (tmp_path / "offline.key").write_text("nonsense")
+    (tmp_path / "offline.key").chmod(0o600)
+    ok, message = finding(config, "certyfikat Offline")
+    assert not ok
+    assert "enroll" not in message, "one half is there: which one is missing, or damaged, has to be looked at"

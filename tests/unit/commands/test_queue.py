@@ -31,3 +31,9 @@ def test_the_queue_says_how_many_it_does_not_list(backlog: Shop) -> None:
 def test_sync_counts_all(backlog: Shop) -> None:
     ran = backlog.run(sync, "--wait", "0", "--json")
     assert (ran.exit_code, json.loads(ran.stdout)) == (1, {"before": 3, "left": 3})
+
+
+def test_sync_writes_nothing_beside_its_answer_where_nobody_watches(backlog: Shop) -> None:
+    """A timer mails what a command writes: the count on the way is for a terminal."""
+    ran = backlog.run(sync, "--wait", "0")
+    assert (ran.stdout, ran.stderr) == ("Przesłano 0, zostało 3.\n", "")
