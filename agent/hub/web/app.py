@@ -19,6 +19,7 @@ from agent.hub.services.intake import Intake
 from agent.hub.services.outcomes import Outcomes
 from agent.hub.settings.model import FleetSettings
 from agent.hub.web import books, health, tills
+from agent.hub.web.bulk import BULK_ROOM, BulkRoom
 from agent.hub.web.context import (
     ADMINISTRATION,
     BOOKS,
@@ -77,6 +78,7 @@ def hub_app(
     app.on_response_prepare.append(put_security_headers)
     app[BODY_SECONDS] = BODY_IN_SECONDS
     app[CLOCK] = clock
+    app[BULK_ROOM] = BulkRoom()
     app[INTAKE] = Intake(store)
     app[OUTCOMES] = Outcomes(store, clock)
     certificates = OfflineCertificates(store, clock, keys or OfflineKeys())

@@ -5,18 +5,21 @@ Nothing is answered before it is committed; a dropped connection cancels nothing
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
 
 from agent.domain.errors import BadInput, NotPermitted, Refused, Unavailable
+from agent.domain.fa3.schema import MAX_BYTES
 from agent.domain.json_io.body import parse_object
 from agent.domain.json_io.canonical import Json
 from agent.hub.domain.offers import read_offer
 from agent.hub.domain.records import HubInvoice, Offer, Till
 from agent.hub.services.intake import NumberTaken, Taken
 from agent.hub.services.outcomes import read_cursor, status_of
+from agent.hub.web.bulk import BULK_ROOM
 from agent.hub.web.context import CLOCK, HEARTBEATS, HUB_TASKS, INTAKE, OFFLINE_CERTIFICATES, OUTCOMES, TILL
 from agent.hub_contract.certificates import pair_to_json
 from agent.hub_contract.heartbeat import heartbeat_from_json, news_to_json, require_plausible
@@ -43,6 +46,8 @@ from agent.web.stopping import until_stop
 
 MOST_BEAT_BYTES: Final = 1_000_000
 """Each look at the fleet reads the newest sign of life of every till; one is some kilobytes."""
+READ_AT_ONCE: Final = 10
+"""Lines of a POST."""
 NDJSON: Final = "application/x-ndjson"
 DATABASE_HEADER: Final = "X-Till-Database"
 PROCESS_HEADER: Final = "X-Till-Process"
@@ -143,6 +148,11 @@ async def post_invoices(request: web.Request) -> web.Response:
     till = await _till(request)
     if request.content_type != NDJSON:
         raise BadInput(f"Ustaw Content-Type: {NDJSON}.", code="unsupported-media-type")
+    async with request.app[BULK_ROOM].place(till.id):
+        return web.json_response({"results": await _take_lines(request, till)})
+
+
+async def _take_lines(request: web.Request, till: Till) -> list[Json]:
     lines = [line for line in (await read(request)).split(b"\n") if line.strip()]
     if not 0 < len(lines) <= MOST_AT_ONCE:
         raise BadInput(f"Od 1 do {MOST_AT_ONCE} faktur naraz, a jest {len(lines)}.", code="bad-query")
@@ -150,6 +160,8 @@ async def post_invoices(request: web.Request) -> web.Response:
     answers: list[Json] = [None] * len(lines)
     offers: list[tuple[int, Offer]] = []
     for place, line in enumerate(lines):
+        if place % READ_AT_ONCE == 0:
+            await asyncio.sleep(0)  # others' turn: a thousand long lines take a second
         try:
             offers.append((place, read_offer(till, *offer_from_line(line), now)))
         except ContractError as error:
@@ -161,7 +173,7 @@ async def post_invoices(request: web.Request) -> web.Response:
     taken = await request.app[HUB_TASKS].run(f"intake-{len(offers)}", intake)
     for (place, _), each in zip(offers, taken, strict=True):
         answers[place] = _answer(each)
-    return web.json_response({"results": answers})
+    return answers
 
 
 async def get_outcomes(request: web.Request) -> web.Response:
@@ -177,8 +189,7 @@ async def get_outcomes(request: web.Request) -> web.Response:
 
 async def put_heartbeat(request: web.Request) -> web.Response:
     """PUT /v1/heartbeat: the till's state in, the news out."""
-    if (request.content_length or 0) > MOST_BEAT_BYTES or len(body := await read(request)) > MOST_BEAT_BYTES:
-        raise BadInput("Meldunek kasy jest za duży.", code="body-too-large")
+    body = await read(request.clone(client_max_size=MOST_BEAT_BYTES))
     try:
         beat = heartbeat_from_json(parse_object(body))
         require_plausible(beat)
@@ -206,7 +217,7 @@ async def _till(request: web.Request) -> Till:
 async def _offer(request: web.Request, till: Till) -> Offer:
     if request.content_type != XML_TYPE:
         raise BadInput(f"Ustaw Content-Type: {XML_TYPE}.", code="unsupported-media-type")
-    xml, claims = await read(request), _from_query(request)
+    xml, claims = await read(request.clone(client_max_size=MAX_BYTES)), _from_query(request)
     offer = read_offer(till, _sha256(request), xml, claims, request.app[CLOCK].now())
     _require_agreement(request, offer)
     return offer
