@@ -12,8 +12,10 @@ import json
 import sqlite3
 import tempfile
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from agent.store.sqlite import SqliteStore
@@ -29,6 +31,8 @@ SIZES = {"small": (500, 500), "large": (90_000, 10_000)}
 ROUNDS = 200
 STARTS = 5
 LIMIT = 1.2
+HEALTH_PAUSE = 0.05
+"""Seconds; the listener answers 20 a second (agent/web/health.py)."""
 LONGEST_LOOK = timedelta(minutes=3)
 CHORE = "chore:check-database"
 NOTED = f"SELECT value FROM notebook WHERE name = '{CHORE}'"
@@ -74,6 +78,14 @@ class Till:
         with closing(sqlite3.connect(f"{self.place.database.as_uri()}?mode=ro", uri=True)) as connection:
             return datetime.fromisoformat(json.loads(connection.execute(NOTED).fetchone()[0]))
 
+    async def timed_press(self, name: str = "press") -> None:
+        self.times.setdefault(name, []).append(await milliseconds(self.press))
+
+    async def lists(self) -> None:
+        await self.timed("list", "/v1/invoices?limit=50")
+        await self.timed("queue", "/v1/queue")
+        await self.timed("search", "/v1/invoices?text=fv&limit=50")
+
     async def timed(self, name: str, path: str) -> None:
         self.times.setdefault(name, []).append(await milliseconds(lambda: self.place.get(path)))
 
@@ -82,6 +94,7 @@ class Till:
             async with self.place.http.get(f"{self.place.facts['health']}/health") as response:
                 await response.read()
 
+        await asyncio.sleep(HEALTH_PAUSE)
         self.times.setdefault("/health", []).append(await milliseconds(look))
 
     async def start(self) -> None:
@@ -98,10 +111,11 @@ async def look_at(database: Path) -> None:
     await store.close()
 
 
-async def in_turns(tills: dict[str, Till], name: str) -> None:
-    """Time a press of each."""
-    for till in tills.values():
-        till.times.setdefault(name, []).append(await milliseconds(till.press))
+async def in_turns(tills: Sequence[Till], rounds: int, work: Callable[[Till], Awaitable[object]]) -> None:
+    """Do something with each, so many times; who is first changes, since the second finds the processor warm."""
+    for number in range(rounds):
+        for till in tills[:: -1 if number % 2 else 1]:
+            await work(till)
 
 
 async def measure() -> None:
@@ -120,20 +134,16 @@ async def measure() -> None:
                 await till.start()
                 if len(till.times["start"]) < STARTS:
                     await till.place.stop()
-        for _ in range(10):
-            await in_turns(tills, "first presses")
+        both = list(tills.values())
+        await in_turns(both, 10, Till.press)
         large = tills["large"]
+        beside = partial(Till.timed_press, name="press, the start's look beside it,")
         while large.looked_at() < large.started_at and datetime.now(UTC) - large.started_at < LONGEST_LOOK:
-            await in_turns(tills, "press, the start's look beside it,")
+            await in_turns(both, 2, beside)
         print(f"the look of the large one ended {datetime.now(UTC) - large.started_at} after its start")
-        for _ in range(ROUNDS):
-            await in_turns(tills, "press")
-        for _ in range(30):
-            for till in tills.values():
-                await till.timed("list", "/v1/invoices?limit=50")
-                await till.timed("queue", "/v1/queue")
-                await till.timed("search", "/v1/invoices?text=fv&limit=50")
-                await till.health()
+        await in_turns(both, ROUNDS, Till.timed_press)
+        await in_turns(both, 30, Till.lists)
+        await in_turns(both, 100, Till.health)
         small = tills["small"]
         for name in small.times:
             for label, share in (("p50", 0.5), ("p99", 0.99)) if "press" in name else (("p50", 0.5),):
