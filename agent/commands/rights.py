@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import pwd
+from contextvars import ContextVar
 from pathlib import Path
+
+TAKEN: ContextVar[str] = ContextVar("TAKEN", default="")
+"""Whose rights root's command took over; empty: it has those of who called it."""
 
 
 def step_down(data_dir: Path) -> None:
@@ -19,3 +23,4 @@ def step_down(data_dir: Path) -> None:
         os.initgroups(owner.pw_name, owner.pw_gid)
         os.setgid(owner.pw_gid)
         os.setuid(owner.pw_uid)
+        TAKEN.set(owner.pw_name)

@@ -64,6 +64,7 @@ def test_a_service_that_is_killed_again_and_again_comes_back(till: Till) -> None
         till.until(lambda: till.show("ActiveState") == "active")
     if till.machine.suite != "bookworm":  # systemd 254 and later
         assert till.show("RestartUSecNext") not in {"", "3s"}
+    assert "Unknown key" not in till.journal()
     till.systemctl("restart", SERVICE)
 
 

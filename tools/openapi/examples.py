@@ -97,10 +97,10 @@ INVOICE: Final[dict[str, Any]] = {
     "issued_on": "2026-11-24",
     "mode": "online",
     "legal_basis": "art. 106gb",
-    "reason": "KSeF działa, faktura wysłana od razu.",
+    "reason": "KSeF jest dostępny.",
     "state": "accepted",
     "ksef_number": "5265877635-20261124-0100001AF629-AF",
-    "deadline": "2026-11-24",
+    "deadline": "2026-11-25",
     "sha256": "a3f5c0d18e6b4c7f9d2a1b0e8c7d6f5a4b3c2d1e0f9a8b7c6d5e4f3a2b1c0d9e",
     "links": {
         "invoice": "https://qr.ksef.mf.gov.pl/invoice/5265877635/24-11-2026/o_XA0Y5rTH-dKhsOjH1vWks8LR4Pmot8bV5POisMDZ4",

@@ -106,7 +106,14 @@ def test_no_maintainer_script_touches_the_data(script: Path) -> None:
 
 def test_the_package_holds_everything_of_the_unit() -> None:
     build = (PACKAGING / "build-deb").read_text("utf-8")
-    for pattern in ("systemd/*.service", "systemd/*.timer", "systemd/*.rules", "docs/*.md", "docs/hq/*"):
+    for pattern in (
+        "systemd/*.service",
+        "systemd/*.timer",
+        "systemd/*.rules",
+        "systemd/growing-pauses.conf",
+        "docs/*.md",
+        "docs/hq/*",
+    ):
         assert pattern in build
     for file in ("systemd/ksef-agent.sysusers.conf", "systemd/ksef-agent.tmpfiles.conf", "config.example.toml"):
         assert file in build
@@ -174,8 +181,10 @@ class Machine:
         option = "--data-dir" if version == "new" else ""
         self.program("ksef-agent", f'[ "$2" != --help ] || {{ echo "{option}"; exit 0; }}\nexit {code}')
 
-    def run(self, name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        text = (PACKAGING / "debian" / name).read_text("utf-8")
+    def run(
+        self, name: str, *arguments: str, package: str = "debian", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        text = (PACKAGING / package / name).read_text("utf-8")
         script = self.root / name
         script.write_text(re.sub(r"(?<=[ =\"-])/(?=run|usr|var|etc|opt|proc)", f"{self.root}/", text))
         self.log.write_text("")
@@ -186,6 +195,29 @@ class Machine:
         """The calls of the last run, without questions."""
         lines = self.log.read_text().replace(str(self.root), "").splitlines()
         return [line for line in lines if "is-active" not in line and "--help" not in line]
+
+
+PAUSES = "usr/lib/systemd/system/ksef-agent{}.service.d/growing-pauses.conf"
+
+
+@pytest.mark.parametrize(("package", "suffix"), [("debian", ""), ("debian-hub", "-hub")])
+def test_pauses_between_starts_grow_where_systemd_knows_how(machine: Machine, package: str, suffix: str) -> None:
+    """Debian 12's would name both lines in the journal each time it looks at the unit."""
+    own = PACKAGING.parent / "systemd/growing-pauses.conf"
+    (machine.root / "usr/share/ksef-agent/growing-pauses.conf").write_text(own.read_text("utf-8"))
+    (machine.root / f"etc/ksef-agent/{'hub' if suffix else 'config'}.toml").write_text("")
+    pauses = machine.root / PAUSES.format(suffix)
+    for version, known in (("252 (252.39-1~deb12u2)", False), ("257 (257.9-1~deb13u1)", True), ("252 (252.39)", False)):
+        machine.program("systemctl", f'[ "$1" != --version ] || echo "systemd {version}"')
+        done = machine.run("postinst", "configure", "0.0.9", package=package)
+        assert done.returncode == 0, done.stderr
+        assert pauses.exists() is known
+    machine.program("systemctl", '[ "$1" != --version ] || echo "systemd 257 (257.9-1~deb13u1)"')
+    machine.run("postinst", "configure", "0.0.9", package=package)
+    assert "RestartSteps=6" in pauses.read_text("utf-8")
+    done = machine.run("postrm", "remove", package=package)
+    assert done.returncode == 0, done.stderr
+    assert not pauses.parent.exists()
 
 
 COPY = "/var/backups/ksef-agent/before-upgrade-from-0.0.9.db"

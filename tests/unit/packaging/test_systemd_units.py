@@ -12,9 +12,6 @@ import pytest
 
 from agent.commands.ending import WRONG_SETTINGS
 
-NEW_IN_254 = re.compile(r"^(RestartSteps|RestartMaxDelaySec)=.*\n", re.MULTILINE)
-"""Growing pauses; Debian 12's systemd names the lines in its log and goes on without them."""
-
 UNITS = Path(__file__).parents[3] / "systemd"
 ADMINISTRATION = "ksef-agent-first-boot.service"
 """Once in a machine's life, before there is a till: it writes settings, runs check as root does and starts services."""
@@ -59,7 +56,11 @@ def test_systemd_understands_every_line(name: str, tmp_path: Path) -> None:
     for unit in UNITS.iterdir():
         text = unit.read_text("utf-8").replace("/usr/bin/ksef-agent", "/bin/true")
         text = text.replace("/usr/sbin/ksef-agent-image", "/bin/true")
-        (tmp_path / unit.name).write_text(NEW_IN_254.sub("", text), "utf-8")
+        (tmp_path / unit.name).write_text(text, "utf-8")
+    if (
+        ".service" in name
+    ):  # also where systemd-analyze is too new to complain: Debian 12's names such lines at each look
+        assert not re.search("^Restart(Steps|MaxDelaySec)=", (UNITS / name).read_text("utf-8"), re.MULTILINE)
     done = analyze("verify", "--man=no", "--recursive-errors=no", str(tmp_path / name))
     assert name not in done.stderr, done.stderr
     assert done.returncode == 0, done.stderr
