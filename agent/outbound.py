@@ -17,6 +17,7 @@ from agent.domain.calendar import local_date
 from agent.domain.characters import storable
 from agent.domain.values import dataclass
 from agent.ports import Clock
+from agent.system.http_answers import Response
 
 WEBHOOK_SECONDS: Final = 10.0
 WHITE_LIST_SECONDS: Final = 3.0
@@ -52,6 +53,7 @@ class Outbound:
                 connector=aiohttp.TCPConnector(ssl=tls, limit=MAX_CONNECTIONS),
                 trust_env=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
+                response_class=Response,
             )
         return self._session
 

@@ -32,6 +32,7 @@ from agent.ksef.responses import EVIDENCE_BYTES, Answer, problems, retry_after
 from agent.ksef.system_warnings import SystemWarnings
 from agent.ports import CallOutcome, Clock, Json, KsefError
 from agent.settings.model import KsefSettings
+from agent.system.http_answers import Response
 from agent.system.os_errors import polish_reason
 
 log = logging.getLogger(__name__)
@@ -220,6 +221,7 @@ class HttpClient:
                 trace_configs=[trace],
                 trust_env=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
+                response_class=Response,
                 headers={"User-Agent": f"ksef-agent/{__version__}"},
             )
         return self._pool

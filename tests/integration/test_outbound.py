@@ -12,8 +12,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from agent.ksef.client import proxy_headers
+from agent.ksef.client import HttpClient, proxy_headers
 from agent.outbound import MAX_ANSWER, Outbound, Route, Webhooks, WhiteList
+from agent.ports import KsefError
 from agent.system.clock import SystemClock
 from tests.fakes.listener import listening
 from tests.fakes.swift_clock import SwiftClock
@@ -101,6 +102,27 @@ class TestTooMuch:
             outbound = Outbound(SystemClock())
             assert await Webhooks(outbound, SystemClock()).post(url, b"{}", {}) == 200
             await outbound.close()
+
+    @pytest.mark.parametrize(("interim", "outcome"), [(1, 204), (5000, None)])
+    async def test_interim_answers_without_end(self, interim: int, outcome: int | None) -> None:
+        """They held up the loop, presses included, for seconds."""
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n{}")
+            writer.write(b"HTTP/1.1 102 Processing\r\n\r\n" * interim + b"HTTP/1.1 204 No Content\r\n\r\n")
+            writer.close()
+
+        async with listening(answer) as port:
+            outbound, url = Outbound(SystemClock()), f"http://127.0.0.1:{port}"
+            assert await Webhooks(outbound, SystemClock()).post(url, b"{}", {}) == outcome
+            await outbound.close()
+            client = HttpClient(url, SystemClock())
+            if outcome is None:
+                with pytest.raises(KsefError):
+                    await client.call("POST", "/", json={})
+            else:
+                assert (await client.call("POST", "/", json={})).status == outcome
+            await client.close()
 
     @pytest.mark.parametrize("host", ["x" * 70, ".", "kasa..sklep"])
     async def test_an_address_that_no_host_can_have(self, host: str) -> None:
