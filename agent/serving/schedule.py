@@ -59,8 +59,8 @@ FIRST_CHORES = (30.0, 300.0)
 """Seconds after the start in which they are asked first; all tills of a chain are switched on at once."""
 OWED_LOOK_SECONDS = 15.0
 """After a start that did not read all of the database it is looked at so soon: after the first presses and sends."""
-MEMORY_SECONDS = 10 * 60
-"""How often free memory is given back; a backlog that went out leaves most of it."""
+MEMORY_SECONDS = 60
+"""How often free memory is given back; a backlog that went out leaves most of it. A press after it takes 50 pages."""
 CALENDAR_SECONDS = 60
 """How often APScheduler is told to look at the clock again; it sleeps by the clock as it was."""
 SPREAD = 0.1
