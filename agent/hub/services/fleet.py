@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from agent.domain.calendar import BusinessCalendar, local_time
@@ -85,11 +85,14 @@ class Fleet:
         backup_within: timedelta | None = None,
         *,
         tls_ends: datetime | None = None,
+        refused: Callable[[], str | None] = lambda: None,
     ) -> None:
         """``backup_within``: how old the newest copy of the database may be; None: nobody looks.
 
-        ``tls_ends``: when the certificate ends that this process serves with; None: none.
+        ``tls_ends``: when the certificate ends that this process serves with; None: none. ``refused``: why this process
+        can store nothing now, a Polish sentence.
         """
+        self._refused = refused
         self._tls_ends = tls_ends
         self._backup_within = backup_within
         self._store = store
@@ -186,6 +189,9 @@ class Fleet:
 
     def _troubles(self, state: Overview, views: Sequence[TillView]) -> list[Trouble]:
         found = []
+        if (refusal := self._refused()) is not None:
+            text = f"Centrala niczego nie może zapisać, kasy wystawiają i wysyłają bez niej: {refusal}"
+            found.append(Trouble("store-refuses", Grade.CRITICAL, text))
         if state.draining:
             found.append(Trouble("draining", Grade.WARNING, "Centrala nie przyjmuje faktur (ksef-agent hub drain)."))
         for seller in state.sellers:

@@ -1,4 +1,7 @@
-"""Does a till's unit of work still get through the store? For systemd's watchdog; a restart mends what hangs."""
+"""Does a till's unit of work still get through the store? For systemd's watchdog; a restart mends what hangs.
+
+And for the fleet page: what a full disk refuses every till, nothing that is written could tell.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,12 @@ from agent.ports import Clock
 from agent.services.heartbeats import Beat
 
 PROBE_SECONDS = 10.0
+NOTE = "intake-probe"
+"""In the notebook: when the newest probe was stored."""
 
 
 class IntakeProbe:
-    """Waits for the store as a till does, with an empty unit, and tells when it was through.
+    """Waits for the store as a till does, with a unit that writes a note, and tells when it was through.
 
     A database that is away or a full disk is nothing that a restart mends: that counts as an answer. Being told again
     and again that the store has too much work does not; units that never end look like that.
@@ -22,6 +27,8 @@ class IntakeProbe:
         self._store = store
         self._clock = clock
         self._beat = beat
+        self.refused: str | None = None
+        """Why the newest unit was refused, a Polish sentence; None where it was stored."""
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -32,12 +39,14 @@ class IntakeProbe:
     async def probe(self) -> None:
         """Wait once."""
         try:
-            await self._store.write(_nothing)
+            await self._store.write(self._note)
         except Unavailable as error:
             if error.code == BUSY:
                 return
+            self.refused = error.detail
+        else:
+            self.refused = None
         self._beat()
 
-
-async def _nothing(tx: HubTransaction) -> None:
-    """Write nothing; the store only begins and commits."""
+    async def _note(self, tx: HubTransaction) -> None:
+        await tx.log.put(NOTE, self._clock.now().isoformat())

@@ -81,6 +81,7 @@ async def listening(
         backup_within=_backup_within(hub.settings),
         tls_ends=tls_until(hub.settings) if tls is not None else None,
         rate_limited=hub.rate_limited,
+        refused=lambda: hub.intake_probe.refused,
     )
     app[OPEN_TOKEN] = open_token or ""
     app.add_routes(extra)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from aiohttp import web
@@ -60,10 +60,11 @@ def hub_app(
     backup_within: timedelta | None = None,
     tls_ends: datetime | None = None,
     rate_limited: Mapping[str, int] | None = None,
+    refused: Callable[[], str | None] = lambda: None,
 ) -> web.Application:
     """Application of the hub's listener: tills under /v1/, people and monitoring beside them.
 
-    ``rate_limited``: by NIP, how many calls of this process KSeF turned away (429).
+    ``rate_limited``: by NIP, how many calls of this process KSeF turned away (429). ``refused``: see Fleet.
     """
     app = web.Application(
         middlewares=[
@@ -86,7 +87,9 @@ def hub_app(
     app[HEARTBEATS] = Heartbeats(store, clock, version, certificates)
     app[HUB_TASKS] = tasks
     app[HUB_STORE] = store
-    app[FLEET] = Fleet(store, clock, fleet or FleetSettings(), version, backup_within, tls_ends=tls_ends)
+    app[FLEET] = Fleet(
+        store, clock, fleet or FleetSettings(), version, backup_within, tls_ends=tls_ends, refused=refused
+    )
     app[RATE_LIMITED] = {} if rate_limited is None else rate_limited
     app[BOOKS] = BookQueries(store, clock)
     app[ADMINISTRATION] = Administration(store)

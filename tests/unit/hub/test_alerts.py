@@ -22,10 +22,12 @@ from agent.hub.domain.presence import Presence
 from agent.hub.domain.records import LastBeat
 from agent.hub.ports import HubTransaction
 from agent.hub.services.fleet import Fleet
+from agent.hub.services.intake_probe import NOTE, IntakeProbe
 from agent.hub.services.overview import BACKUP
 from agent.hub.settings.model import FleetSettings
 from agent.hub.web.metrics import render
 from agent.hub_contract.heartbeat import Heartbeat
+from agent.store.failures import disk_full
 from tests.fakes.clock import FakeClock
 from tests.fakes.hub_stores import NIP, offer, seller_and_till, sqlite_hub
 
@@ -131,6 +133,30 @@ async def test_the_end_of_the_hubs_own_certificate_is_a_problem_before_tills_los
         await clock.advance(30 * 86_400)
         (over,) = (await fleet.look()).troubles
         assert f"wygasł {ends.astimezone(WARSAW):%d.%m.%Y %H:%M}" in over.text
+
+
+async def test_a_hub_that_can_store_nothing_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that is written could tell: its disk is full."""
+
+    async def refuse(_work: object) -> None:
+        raise disk_full()
+
+    clock = FakeClock()
+    beats: list[int] = []
+    async with sqlite_hub(tmp_path, clock, threaded=False) as store:
+        probe = IntakeProbe(store, clock, lambda: beats.append(1))
+        fleet = Fleet(store, clock, FleetSettings(), "1.0", refused=lambda: probe.refused)
+        await probe.probe()
+        assert await store.read(lambda tx: tx.log.value(NOTE)) == clock.now().isoformat(), "an empty unit meets no disk"
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "write", refuse)
+            await probe.probe()
+            (full,) = (await fleet.look()).troubles
+            assert (full.code, full.grade) == ("store-refuses", Grade.CRITICAL)
+            assert "Brak miejsca na dysku" in full.text
+        await probe.probe()
+        assert (await fleet.look()).troubles == ()
+        assert len(beats) == 3, "a restart would mend nothing"
 
 
 @needs_promtool
