@@ -15,6 +15,7 @@ import click
 
 from agent.commands.common import config_option_without_files, show_json
 from agent.commands.restore_sources import Sources, gather
+from agent.domain.calendar import local_time
 from agent.domain.errors import Conflict, Refused
 from agent.domain.event_kinds import EventKind
 from agent.domain.monitoring.webhook_ids import NOTE, WebhookIds
@@ -93,7 +94,7 @@ def command(settings: Settings, *, backup: Path, ordered: dict[str, int], yes: b
             _tell(found, sources)
             numbers = agreed(ordered=ordered | _ask_for(numbers))
             _tell_plan(found, numbers)
-            click.confirm("Przywrócić tę kopię?", abort=True)
+            click.confirm("Przywrócić tę kopię? (y: tak)", abort=True)
         outcome = _restore(backup, database, found, sources, numbers)
     finally:
         lock.release()
@@ -221,7 +222,8 @@ def _ask_for(numbers: Plan) -> dict[str, int]:
 
 
 def _tell(found: Summary, sources: Sources) -> None:
-    click.echo(f"Kopia: faktur {found.invoices}, ostatnia {found.last_number or '-'} z {found.last_issued_at or '-'}.")
+    newest = "-" if found.last_issued_at is None else f"{local_time(found.last_issued_at):%d.%m.%Y %H:%M}"
+    click.echo(f"Kopia: faktur {found.invoices}, ostatnia {found.last_number or '-'} z {newest}.")
     for series, last in found.series.items():
         click.echo(f"Ostatni numer serii {series} w kopii: {last}.")
     for witness in sources.witnesses:

@@ -130,6 +130,16 @@ def test_a_backup_does_not_replace_a_file_by_itself(till: Path, database: Path) 
     assert "faktur 1" in run(backup.command, till, str(target), "--force").output
 
 
+def test_who_is_asked_reads_the_till_s_own_time(till: Path, database: Path) -> None:
+    """The newest invoice of the fakes is of 10:00 in Warsaw, 9:00 UTC; who says no leaves everything as it is."""
+    sell(database, "a")
+    assert run(backup.command, till, str(till / "copy.db")).exit_code == 0
+    asked = run(restore.command, till, str(till / "copy.db"), stdin="n\n")
+    assert asked.exit_code == 1
+    assert re.search(r"^Kopia: faktur 1, ostatnia FV-1/\S+ z \d\d\.\d\d\.\d{4} 10:00\.$", asked.output, re.MULTILINE)
+    assert "Przywrócić tę kopię? (y: tak)" in asked.output
+
+
 @pytest.mark.parametrize("name", ["agent.db", "agent.db-wal", "agent.db-shm", "../data/agent.db", "link", "other-name"])
 def test_a_backup_never_takes_the_place_of_the_database(till: Path, database: Path, name: str) -> None:
     """Whatever --force says: a running agent would lose what it holds open."""
