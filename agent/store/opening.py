@@ -22,7 +22,16 @@ from agent.store.maintenance import is_whole
 from agent.store.mark import Mark, SeriesMark, end_rest, mark_path, mark_paths, read_mark
 from agent.store.migrate import migrate
 from agent.store.open_files import OpenFiles
-from agent.store.soundness import LAST_EVENT, SERIES, START_SECONDS, Report, open_readonly, require_fit
+from agent.store.soundness import (
+    LAST_EVENT,
+    SERIES,
+    START_SECONDS,
+    UNREADABLE,
+    Report,
+    open_readonly,
+    require_fit,
+    unfit,
+)
 from agent.system.durable_files import sync_names
 from agent.system.os_errors import polish_reason
 
@@ -109,7 +118,10 @@ def look(path: Path, seconds: float | None = START_SECONDS) -> Report:
     for place in mark_paths(path):
         mark = read_mark(place)
         if mark is not None:
-            _require_continuation(path, place, mark)
+            try:
+                _require_continuation(path, place, mark)
+            except UNREADABLE as error:  # of pages that nothing before looked at
+                raise unfit(path, [f"nie da się jej odczytać: {error}"]) from error
     return report
 
 

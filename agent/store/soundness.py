@@ -37,6 +37,8 @@ STEPS = 10_000
 """Of SQLite's virtual machine between two looks at the clock."""
 TURN_STEPS = 1_000
 """Of it between two looks whether somebody waits: some fifty rows."""
+UNREADABLE = (sqlite3.Error, TypeError, ValueError, OverflowError)
+"""What reading a damaged file raises: a cell may even come out as another type than its column's."""
 TOLD = 20
 """Problems of one kind that are told; more say nothing new."""
 
@@ -211,8 +213,7 @@ def check(path: Path, seconds: float | None = None, turns: Turns | None = None) 
     except StoreUnfit as error:
         report.refusal = error
         report.unfit.append(error.detail.rstrip("."))
-    except (sqlite3.Error, TypeError, ValueError, OverflowError) as error:
-        # a damaged cell may even come out as another type than its column's
+    except UNREADABLE as error:
         report.unfit.append(f"bazy {path} nie da się odczytać: {error}")
     return report
 
@@ -223,11 +224,16 @@ def require_fit(path: Path, seconds: float | None = START_SECONDS) -> Report:
     if report.refusal is not None:
         raise report.refusal
     if report.unfit:
-        raise StoreUnfit(
-            f"Baza danych {path} jest uszkodzona: {'; '.join(report.unfit[:5])}. Niczego w niej nie zmieniono. "
-            "Zachowaj ją i przywróć najnowszą kopię: ksef-agent restore KOPIA."
-        )
+        raise unfit(path, report.unfit)
     return report
+
+
+def unfit(path: Path, problems: list[str]) -> StoreUnfit:
+    """Make the refusal of a database in which nothing was changed yet."""
+    return StoreUnfit(
+        f"Baza danych {path} jest uszkodzona: {'; '.join(problems[:5])}. Niczego w niej nie zmieniono. "
+        "Zachowaj ją i przywróć najnowszą kopię: ksef-agent restore KOPIA."
+    )
 
 
 def open_readonly(path: Path) -> sqlite3.Connection:

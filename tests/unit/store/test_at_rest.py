@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
+import random
 import shutil
 import threading
 from collections.abc import Callable
@@ -16,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain.errors import StoreLost, StoreUnfit
+from agent.domain.errors import AgentError, StoreLost, StoreUnfit
 from agent.ports import InvoiceFilter
 from agent.store import at_rest, opening, soundness
 from agent.store.connection import Connection
@@ -24,6 +26,7 @@ from agent.store.mark import Mark, end_rest, mark_path, read_mark, write_mark
 from agent.store.migrate import MIGRATIONS
 from agent.store.sqlite import SqliteStore
 from tests.fakes.clock import FakeClock
+from tests.fakes.seeds import drawn
 from tests.fakes.tampering import tamper
 from tests.unit.store.test_damage import INVOICES, fill, overwrite, press, refusal
 
@@ -297,6 +300,48 @@ ALWAYS: dict[str, Callable[[Path], object]] = {
 async def test_what_further_commits_build_on_is_looked_at_always(path: Path, damage: Callable[[Path], object]) -> None:
     rot(path, damage)
     await refusal(path)
+
+
+@pytest.mark.parametrize("seed", range(60))
+async def test_random_rot_ends_in_a_sentence_or_in_no_harm(path: Path, seed: int) -> None:
+    """What the start did not look at is met by whoever uses it: never in a traceback."""
+    await rot_randomly(path, seed)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", drawn(range(1000, 1500)))
+async def test_random_rot_for_long(path: Path, seed: int) -> None:
+    await rot_randomly(path, seed)
+
+
+async def rot_randomly(path: Path, seed: int) -> None:
+    draw = random.Random(seed)
+    content = bytearray(path.read_bytes())
+    for _ in range(draw.choice((1, 1, 3, 20))):
+        at = draw.randrange(len(content))
+        length = draw.choice((1, 4, 64, 4096))
+        content[at : at + length] = draw.choice((bytes(length), draw.randbytes(length)))
+    rot(path, lambda found: found.write_bytes(content))
+    before = path.read_bytes()
+    try:
+        store = await SqliteStore.open(path, FakeClock(), threaded=False)
+    except AgentError:
+        assert path.read_bytes() == before
+        return
+    works = (
+        lambda tx: tx.invoices.queue(),
+        lambda tx: tx.invoices.unsent(),
+        lambda tx: tx.facts.all(),
+        lambda tx: tx.events.after(0),
+    )
+    for work in works:
+        with contextlib.suppress(AgentError):
+            await store.read(work)
+    with contextlib.suppress(AgentError):
+        await store.write(partial(press, number=INVOICES + 1))
+    with contextlib.suppress(AgentError):
+        await store.check()
+    await store.close()
 
 
 # --- the mark ----------------------------------------------------------------------------------------------
