@@ -12,13 +12,12 @@ import ssl
 
 from aiohttp import web
 
+from agent.sandbox.accepting import accept_no_more
 from agent.sandbox.ksef.faults import abort
 
 HOST = "127.0.0.1"
 SHUTDOWN_SECONDS = 0.1
 """A sandbox owes its callers no farewell; what a fault holds back ends with it."""
-ARRIVING_ROUNDS = 3
-"""Rounds of the loop from accept() to the connection that the server knows (asyncio's selector loop)."""
 
 
 def _bound(port: int) -> socket.socket:
@@ -39,7 +38,6 @@ class Listener:
         self._tls = tls
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         self._placeholder: socket.socket | None = None
-        self._listening: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self.port = 0
 
@@ -59,8 +57,7 @@ class Listener:
         """Listen."""
         if self._server is None and self._runner.server is not None:
             loop = asyncio.get_running_loop()
-            self._listening = _bound(self.port)
-            self._server = await loop.create_server(self._runner.server, sock=self._listening, ssl=self._tls)
+            self._server = await loop.create_server(self._runner.server, sock=_bound(self.port), ssl=self._tls)
 
     async def down(self) -> None:
         """Refuse connections and reset the open ones."""
@@ -78,14 +75,9 @@ class Listener:
             self._placeholder = None
 
     async def _refuse(self) -> None:
-        """Accept no more, and wait for what was accepted a moment before: nobody could close it later."""
         server, self._server = self._server, None
-        if server is None or self._listening is None:
-            return
-        asyncio.get_running_loop().remove_reader(self._listening.fileno())
-        for _ in range(ARRIVING_ROUNDS):
-            await asyncio.sleep(0)
-        server.close()
+        if server is not None:
+            await accept_no_more(server)
 
     def _open(self) -> list[asyncio.BaseTransport | None]:
         server = self._runner.server

@@ -20,6 +20,7 @@ from functools import cached_property
 
 from agent.domain.values import dataclass
 from agent.ports import Clock
+from agent.sandbox.accepting import accept_no_more
 from agent.system.clock import SystemClock
 from printers.device.dialogue import CLEAR_BUFFERS
 from printers.escpos import parse
@@ -241,7 +242,7 @@ class NetworkPrinter:
 
     async def stop(self) -> None:
         """Close everything."""
-        self._unlisten()
+        await self._unlisten()
         sessions = tuple(self._sessions)
         for session in sessions:
             session.cancel()
@@ -254,7 +255,7 @@ class NetworkPrinter:
         """
         kind = Fault(fault)
         if kind is Fault.REFUSED:
-            self._unlisten()
+            await self._unlisten()
         elif at is None and kind in _OFFLINE:
             self._mechanism.offline = kind
         else:
@@ -268,10 +269,10 @@ class NetworkPrinter:
         if self._server is None:
             await self.start()
 
-    def _unlisten(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+    async def _unlisten(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            await accept_no_more(server)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

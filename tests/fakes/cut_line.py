@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from agent.sandbox.accepting import accept_no_more
+
 
 class CutLine:
     """TCP from a port of its own to the first port that answers; TLS and HTTP stay between both ends."""
@@ -47,13 +49,15 @@ class CutLine:
     async def close(self) -> None:
         """End everything."""
         assert self._server is not None
-        self._server.close()
+        await accept_no_more(self._server)
         self.cut()
         await asyncio.sleep(0)
 
     async def _accept(self, from_till: asyncio.StreamReader, to_till: asyncio.StreamWriter) -> None:
+        self._open.add(to_till)
         found = await self._connect() if self.up else None
         if found is None:
+            self._open.discard(to_till)
             to_till.transport.abort()
             return
         from_hub, to_hub = found

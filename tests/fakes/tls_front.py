@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import trustme
 
+from agent.sandbox.accepting import accept_no_more
+
 
 class TlsFront:
     """Passes bytes on to ``target`` once a client trusts it."""
@@ -43,7 +45,7 @@ class TlsFront:
 
     async def stop(self) -> None:
         assert self._server is not None
-        self._server.close()
+        await accept_no_more(self._server)
         await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

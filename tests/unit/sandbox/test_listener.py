@@ -1,4 +1,4 @@
-"""A listener that goes away or ends leaves no connection behind, however far it had come."""
+"""A listener or printer that goes away or ends leaves no connection behind, however far it had come."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from agent.sandbox.listener import Listener
+from agent.sandbox.printer import NetworkPrinter
 
 LARGE = b"x" * 20_000_000
 """More than the kernel takes from an answer that nobody reads."""
@@ -44,3 +45,24 @@ def test_the_end_of_a_listener_is_the_end_of_its_connections(rounds: int, sent: 
         caller = runner.run(_connect_and_end(rounds, sent, down=down))
     caller.close()
     gc.collect()  # a connection that was left open says so here: ResourceWarning
+
+
+async def _connect_and_end_printer(rounds: int, *, refused: bool) -> socket.socket:
+    printer = NetworkPrinter()
+    await printer.start()
+    caller = socket.create_connection(("127.0.0.1", printer.port))
+    for _ in range(rounds):
+        await asyncio.sleep(0)
+    if refused:
+        await printer.plan("refused")
+    await printer.stop()
+    return caller
+
+
+@pytest.mark.parametrize("refused", [False, True])
+@pytest.mark.parametrize("rounds", range(8))
+def test_so_is_the_end_of_a_printer(rounds: int, refused: bool) -> None:
+    with asyncio.Runner() as runner:
+        caller = runner.run(_connect_and_end_printer(rounds, refused=refused))
+    caller.close()
+    gc.collect()
