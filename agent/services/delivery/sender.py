@@ -58,7 +58,8 @@ POLL_STEPS = (0.1, 0.2, 0.3, 0.5, 0.5, 1.0, 1.0, 2.0, 3.0, 5.0)
 """Seconds between status questions after the first one (first_question.py); the last one repeats."""
 IN_VAIN = 3
 """After so many presses in a row that waited for their number in vain, though KSeF had the invoice, none waits for it
-until KSeF decides something: its questions may fail for hours, or what it says be "150" all day."""
+until KSeF decides something: its questions may fail for hours, or what it says be "150" all day. The same of presses
+that waited for a session in vain, until there is one: signing in may take its time and fail for hours."""
 ASKING_SECONDS = 15.0
 """So long whoever sent an invoice goes on asking, a press at least as long as its budget; later the sync asks."""
 
@@ -106,6 +107,10 @@ class InvoiceSender:
         """Ways that gave no session, though the line is there: signing in is refused, say."""
         self._in_vain = 0
         """Presses that waited for their number in vain since KSeF last decided."""
+        self._seeking: set[str] = set()
+        """Invoices for which a session is sought right now."""
+        self._without_session = 0
+        """Presses that waited for a session in vain since there last was one."""
         self._busy: dict[str, asyncio.Event] = {}
         """By invoice that is being sent; set when its sender is done with it."""
 
@@ -152,6 +157,12 @@ class InvoiceSender:
         """Note that a press has waited for its number as long as it may."""
         if invoice_id in self._taken:  # else KSeF did not even say that it has it
             self._in_vain += 1
+        elif invoice_id in self._seeking:
+            self._without_session += 1
+
+    def session_in_time(self) -> bool:
+        """Whether a press may hope for a session within its budget; it asks for one in any case, behind its answer."""
+        return self._without_session < IN_VAIN
 
     async def resolve(self, invoice_id: str) -> InvoiceRecord:
         """Resolve a doubt: ask by reference, else look for the hash in the session, else free it for resending."""
@@ -183,13 +194,18 @@ class InvoiceSender:
                 self._connection.failed(error)
 
     async def _session(self, invoice: Outgoing | None = None) -> SessionRef:
-        way = self._gateway.way_of("" if invoice is None else invoice.invoice_id)
+        invoice_id = "" if invoice is None else invoice.invoice_id
+        way = self._gateway.way_of(invoice_id)
+        self._seeking.add(invoice_id)
         try:
             session = await self._gateway.session(invoice)
         except KsefError as error:
             self._connection.no_session(error)
             self._close_way(way, error)
             raise
+        finally:
+            self._seeking.discard(invoice_id)
+        self._without_session = 0
         if self._connection.signed_in(session.reference, way):
             self._closed_ways.forget(way)
         self._upos.sending_in(session.reference)

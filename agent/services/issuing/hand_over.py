@@ -140,9 +140,10 @@ class HandOver:
     async def _send_within(self, invoice_id: str, seconds: float) -> None:
         delivering = self._sender.deliver(invoice_id, max(seconds, ASKING_SECONDS), pressed=True)
         delivery = self._tasks.start(f"deliver-{invoice_id}", delivering)
+        waiting = seconds if self._sender.session_in_time() else LEAST_SECONDS
         with self._queue.press_under_way():
             try:
-                await self._clock.within(seconds, asyncio.shield(delivery))
+                await self._clock.within(waiting, asyncio.shield(delivery))
             except TimeoutError:
                 self._sender.waited(invoice_id)
         await self._update_mode(invoice_id)

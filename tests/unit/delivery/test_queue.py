@@ -139,6 +139,7 @@ async def states(place: World) -> set[InvoiceState]:
 
 UNREADABLE = KsefError("Nieznany status faktury w KSeF: 201.", outcome=CallOutcome.UNKNOWN, code=200)
 BROKEN = KsefError("KSeF zwrócił błąd 500.", outcome=CallOutcome.UNKNOWN, code=500)
+NOT_YET = KsefError("Tokenów jeszcze nie ma.", outcome=CallOutcome.NOT_SENT, code=450)
 
 
 @pytest.mark.parametrize("said", [UNREADABLE, BROKEN], ids=["unreadable", "500"])
@@ -193,6 +194,43 @@ async def test_where_ksef_decides_nothing_a_press_does_not_wait_for_ever_anew(
             await passes(place, 60)
             assert await seconds_of_a_press(place, "c") < 0.3
             assert await states(place) == {InvoiceState.SENT}
+        await passes(place, 70)
+        assert await states(place) == set()
+        assert (await press_until_answered(place, "d")).state is InvoiceState.ACCEPTED
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["fails", "never-decided"])
+async def test_where_signing_in_takes_its_time_and_fails_a_press_does_not_wait_for_ever_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    """For hours, it may be: three presses hope for a session, the others ask for it behind their answer."""
+    async with shop(tmp_path) as (place, gateway):
+        budget = place.settings.issue.budget_seconds
+        over = asyncio.Event()
+
+        async def session(invoice: Outgoing | None = None) -> SessionRef:
+            if ends:
+                await place.clock.sleep(2 * budget)
+                raise NOT_YET
+            await over.wait()
+            raise NOT_YET
+
+        async def seconds(key: str) -> float:
+            begun = place.clock.monotonic()
+            pressed = await press_until_answered(place, key)
+            assert pressed.mode is Mode.OFFLINE24
+            return place.clock.monotonic() - begun
+
+        with monkeypatch.context() as patched:
+            patched.setattr(gateway, "session", session)
+            first = [await seconds(f"a{number}") for number in range(3)]
+            assert min(first) >= budget
+            later = [await seconds(f"b{number}") for number in range(3)]
+            assert max(later) < 0.3
+            await place.clock.advance(3 * budget)
+            assert await seconds("c") < 0.3
+        over.set()
+        await place.clock.advance(3 * budget)
         await passes(place, 70)
         assert await states(place) == set()
         assert (await press_until_answered(place, "d")).state is InvoiceState.ACCEPTED
