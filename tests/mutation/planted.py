@@ -110,8 +110,8 @@ PLANTED = (
     Planted(
         what="a commit that failed is answered as done",
         path="agent/store/sqlite.py",
-        old="            raise failure from error\n        if self._guard",
-        new="        if self._guard",
+        old="            raise failure from error\n        if unit.numbers or",
+        new="        if unit.numbers or",
         tests=("tests/unit/store/test_failures.py",),
     ),
     Planted(
