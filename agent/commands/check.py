@@ -192,10 +192,11 @@ async def _data_dir(settings: Settings, _: Clock) -> str:
     from agent.app import require_data_dir  # noqa: PLC0415 - heavy, and only needed here
 
     require_data_dir(settings.data_dir)
-    free = Disk(settings.data_dir).free() // MEGABYTE
+    disk = Disk(settings.data_dir)
+    free = disk.free() // MEGABYTE
     if free < settings.alerts.disk_free_mb:
         raise AgentError(f"Zostało {free} MB wolnego miejsca; zwolnij co najmniej {settings.alerts.disk_free_mb} MB.")
-    if (files := Disk(settings.data_dir).files()) is not None and files < LEAST_FILES:
+    if (files := disk.files()) is not None and files < LEAST_FILES:
         raise AgentError(f"Zostało miejsce na {files} nowych plików (i-węzłów); usuń zbędne pliki.")
     return f"{settings.data_dir}, wolne {free} MB"
 

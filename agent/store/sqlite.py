@@ -93,7 +93,8 @@ class SqliteStore:
         """Whether the newest unit that had an event or a number to store found no room; only one of these tells."""
         self._whole = opened is not None and opened.whole
         """All of it was found whole when it was last looked at."""
-        self._looked_through = opened is None or opened.report.complete
+        self.looked_through = opened is None or opened.report.complete
+        """Whether this run has looked at all of the file, before its start or since then."""
         self._damaged: dict[str, None] = {}
         self._now = now
         self._writer = writer
@@ -215,14 +216,9 @@ class SqliteStore:
         finally:
             turns.end()
         found = report.sentence()
-        self._looked_through = self._looked_through or report.complete
+        self.looked_through = self.looked_through or report.complete
         self._whole = found is None and (report.complete or self._whole)
         return found
-
-    @property
-    def looked_through(self) -> bool:
-        """Whether this run has looked at all of the file, before its start or since then."""
-        return self._looked_through
 
     @property
     def damage(self) -> str | None:

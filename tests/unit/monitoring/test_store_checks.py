@@ -98,12 +98,12 @@ async def test_a_look_that_the_start_owes_is_made_whatever_was_done_today(store:
         await checks.check()
         return True
 
-    store._looked_through = False
+    store.looked_through = False
     for owed in (True, False):
         assert checks.owed is owed
         await daily.once_a_day("check-database", look, again=checks.owed)
     assert looks == 1
-    store._looked_through = False
+    store.looked_through = False
     await daily.once_a_day("check-database", look, again=checks.owed)
     assert looks == 2
 

@@ -28,7 +28,7 @@ from agent.store.sqlite import SqliteStore
 from tests.fakes.clock import FakeClock
 from tests.fakes.seeds import drawn
 from tests.fakes.tampering import tamper
-from tests.unit.store.test_damage import INVOICES, fill, overwrite, press, refusal
+from tests.unit.store.test_damage import INVOICES, fill, overwrite, press, refusal, spoilt
 
 LIMIT_SECONDS = 10.0
 """Of a wait that ends at once unless something is wrong."""
@@ -316,11 +316,7 @@ async def test_random_rot_for_long(path: Path, seed: int) -> None:
 
 async def rot_randomly(path: Path, seed: int) -> None:
     draw = random.Random(seed)
-    content = bytearray(path.read_bytes())
-    for _ in range(draw.choice((1, 1, 3, 20))):
-        at = draw.randrange(len(content))
-        length = draw.choice((1, 4, 64, 4096))
-        content[at : at + length] = draw.choice((bytes(length), draw.randbytes(length)))
+    content = spoilt(path.read_bytes(), draw, (1, 4, 64, 4096))
     rot(path, lambda found: found.write_bytes(content))
     before = path.read_bytes()
     try:

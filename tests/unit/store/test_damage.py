@@ -556,13 +556,19 @@ async def test_random_damage_for_long(path: Path, seed: int) -> None:
     await damage_randomly(path, seed)
 
 
+def spoilt(content: bytes, draw: random.Random, lengths: tuple[int, ...]) -> bytes:
+    """Return it with a few places, of lengths that are drawn, overwritten by zeros or by anything."""
+    damaged = bytearray(content)
+    for _ in range(draw.choice((1, 1, 3, 20))):
+        at = draw.randrange(len(damaged))
+        length = draw.choice(lengths)
+        damaged[at : at + length] = draw.choice((bytes(length), draw.randbytes(length)))
+    return bytes(damaged)
+
+
 async def damage_randomly(path: Path, seed: int) -> None:
     draw = random.Random(seed)
-    content = bytearray(path.read_bytes())
-    for _ in range(draw.choice((1, 1, 3, 20))):
-        at = draw.randrange(len(content))
-        length = draw.choice((1, 1, 4, 64, 4096))
-        content[at : at + length] = draw.choice((bytes(length), draw.randbytes(length)))
+    content = spoilt(path.read_bytes(), draw, (1, 1, 4, 64, 4096))
     path.write_bytes(content[: draw.choice((len(content), len(content), draw.randrange(len(content))))])
     before = path.read_bytes()
     check(path)
