@@ -28,7 +28,7 @@ async def test_from_the_wait_to_the_return_and_the_same_basket_again(counter: Co
     await page.click("#to-correct")
     await expect(page.locator("[name=settled][value=cash]")).to_be_checked()  # as the customer paid
     await page.get_by_label("Ilość zwracana: Chleb żytni").fill("1")
-    await page.check("[name=settled][value=card]", force=True)
+    await page.check("[name=settled][value=card]")
     await page.click("#correct-submit")
     await page.wait_for_selector(".answer-label >> text=FK-1/2026/11/000001")
     assert await counter.headline() == "Wydaj klientowi korektę. Zwróć 7,40 zł na kartę."

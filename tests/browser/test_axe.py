@@ -74,7 +74,7 @@ async def test_the_till_page(counter: Counter) -> None:
 
     await counter.open()
     await page.click("#more summary")
-    await page.check("[name=pay][value=split]", force=True)
+    await page.check("[name=pay][value=split]")
     await page.fill("#nip", "5260250275")
     await page.click("#press")
     await page.wait_for_selector("#nip-error")
@@ -84,7 +84,7 @@ async def test_the_till_page(counter: Counter) -> None:
     await judge(page, "keys")
     await page.keyboard.press("Escape")
 
-    await page.check("[name=pay][value=cash]", force=True)
+    await page.check("[name=pay][value=cash]")
     place.gateway.verdict_plan.append(Rejected(450, "Błąd"))
     await counter.press()
     await page.wait_for_selector("text=KSeF odrzucił fakturę")
@@ -96,7 +96,7 @@ async def test_the_till_page(counter: Counter) -> None:
     await judge(page, "answer")
     await page.click("#to-correct")
     await page.wait_for_selector("#correct-form")
-    await page.check("[name=correction-kind][value=exchange]", force=True)
+    await page.check("[name=correction-kind][value=exchange]")
     await judge(page, "correction, with all fields of an exchange")
 
     await place.lose_the_line()

@@ -212,12 +212,12 @@ class TestFieldsBelongToTheirNip:
         page = counter.page
         await page.fill("#nip", ALFA)
         await shows(page, "Alfa sp. z o.o.", "ul. Alfy 1")
-        await page.check("[name=buyer-kind][value=none]", force=True)
+        await page.check("[name=buyer-kind][value=none]")
         assert await data(page) == NOTHING
         await page.fill("#buyer-name", "Jan Kowalski")
-        await page.check("[name=buyer-kind][value=nip]", force=True)
+        await page.check("[name=buyer-kind][value=nip]")
         assert (await data(page))[0] == "Alfa sp. z o.o."
-        await page.check("[name=buyer-kind][value=none]", force=True)
+        await page.check("[name=buyer-kind][value=none]")
         await page.fill("#line2", "00-003 Warszawa")
         assert (await pressed(counter))["buyer"] == CONSUMER
         assert lookups.asked == [ALFA]
@@ -236,7 +236,7 @@ class TestFieldsBelongToTheirNip:
     async def test_other_identifiers_keep_their_own_too(self, counter: Counter, lookups: Lookups) -> None:
         await counter.open()
         page = counter.page
-        await page.check("[name=buyer-kind][value=eu_vat]", force=True)
+        await page.check("[name=buyer-kind][value=eu_vat]")
         await page.fill("#eu-vat", "DE136695976")
         await page.fill("#buyer-name", "Müller GmbH")
         await page.fill("#line1", "Hauptstraße 5")
@@ -304,7 +304,7 @@ class TestCorrections:
         await counter.headline()
         page = counter.page
         await page.click("#to-correct")
-        await page.check("[name=correction-kind][value=buyer]", force=True)
+        await page.check("[name=correction-kind][value=buyer]")
         await page.fill("#right-nip", BETA)
         await expect(page.locator("#right-name")).to_have_value("Beta S.A.")
         await page.fill("#right-nip", GAMMA)
@@ -324,7 +324,7 @@ class TestCorrections:
         await counter.headline()
         page = counter.page
         await page.click("#to-correct")
-        await page.check("[name=correction-kind][value=buyer]", force=True)
+        await page.check("[name=correction-kind][value=buyer]")
         await lookups.hold(BETA)
         await page.fill("#right-nip", BETA)
         await page.click("#correct-submit")
@@ -345,7 +345,7 @@ class TestCorrections:
         await page.fill("#base-buyer-nip", GAMMA)
         await expect(page.locator("#base-buyer-name")).to_have_value("")
         await page.fill("#base-buyer-nip", ALFA)
-        await page.check("[name=base-buyer-kind][value=none]", force=True)
+        await page.check("[name=base-buyer-kind][value=none]")
         await expect(page.locator("#base-buyer-name")).to_have_value("")
 
 
@@ -518,28 +518,28 @@ class TestReceipt:
         await page.click("#press")
         await expect(question).to_contain_text("Odpowiedz")
         assert await focused(page) == "on-receipt-yes"
-        await page.check("[name=on-receipt][value=no]", force=True)
+        await page.check("[name=on-receipt][value=no]")
         await expect(page.locator("#on-receipt-yes-error")).to_have_count(0)
         await page.click("#press")
         await expect(page.locator("#on-receipt-yes-error")).to_contain_text("nie wolno wystawić faktury na firmę")
         assert not await counter.invoices()
-        await page.check("[name=on-receipt][value=yes]", force=True)
+        await page.check("[name=on-receipt][value=yes]")
         assert (await pressed(counter))["receipt"] == {"number": "W000123", "nip": ALFA}
 
     async def test_an_answer_is_for_one_nip_and_one_receipt(self, counter: Counter, lookups: Lookups) -> None:
         page = await self.open(counter)
         yes = page.locator("[name=on-receipt][value=yes]")
         await page.fill("#receipt-number", "W000123")
-        await yes.check(force=True)
+        await yes.check()
         await page.fill("#nip", BETA)
         await expect(yes).not_to_be_checked()
         await page.fill("#nip", ALFA)
         await expect(yes).to_be_checked()
         await page.fill("#receipt-number", "W000124")
         await expect(yes).not_to_be_checked()
-        await page.check("[name=buyer-kind][value=eu_vat]", force=True)
+        await page.check("[name=buyer-kind][value=eu_vat]")
         await expect(page.locator("#on-receipt")).to_contain_text("Czy numer VAT UE jest na paragonie?")
-        await page.check("[name=buyer-kind][value=none]", force=True)
+        await page.check("[name=buyer-kind][value=none]")
         await expect(page.locator("#on-receipt")).to_be_hidden()
         await page.fill("#buyer-name", "Jan Kowalski")
         await page.fill("#line1", "ul. Cicha 3")

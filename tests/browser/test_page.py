@@ -300,10 +300,10 @@ async def test_keyboard_alone(counter: Counter) -> None:
 async def test_consumer_and_split_payment(counter: Counter) -> None:
     await counter.open()
     page = counter.page
-    await page.check("[name=buyer-kind][value=none]", force=True)
+    await page.check("[name=buyer-kind][value=none]")
     await page.fill("#buyer-name", "Jan Kowalski")
     await page.fill("#line1", "ul. Cicha 3")
-    await page.check("[name=pay][value=split]", force=True)
+    await page.check("[name=pay][value=split]")
     await page.fill("#split-cash", "100")
     assert "71,37" in await page.inner_text("#split-rest")
     await page.fill("#split-card", "71,37")
@@ -455,7 +455,7 @@ async def test_collective_discount(counter: Counter) -> None:
     await page.fill("#find-text", "FV-1/2026/11/000001")
     await page.keyboard.press("Enter")  # a whole number opens its invoice at once
     await page.click("#to-correct")
-    await page.check("[name=correction-kind][value=collective]", force=True)
+    await page.check("[name=correction-kind][value=collective]")
     assert await page.input_value("#collective-period") == "listopad 2026"
     await page.click("#correct-submit")
     await expect(page.locator("#collective-number-error")).to_contain_text("co najmniej jedną fakturę")
@@ -551,7 +551,7 @@ async def test_a_correction_without_an_answer_is_asked_for_again_with_its_key(co
     await page.click("[data-view=find]")
     await page.click("#found .link")
     await page.click("#to-correct")
-    await page.check("[name=correction-kind][value=full_return]", force=True)
+    await page.check("[name=correction-kind][value=full_return]")
 
     async def lose_the_answer(route: Route) -> None:
         await route.fetch()
@@ -577,7 +577,7 @@ async def test_held_correction_its_slip_again_and_its_end(counter: Counter) -> N
     await counter.headline()
     page = counter.page
     await page.click("#to-correct")
-    await page.check("[name=correction-kind][value=full_return]", force=True)
+    await page.check("[name=correction-kind][value=full_return]")
     await page.click("#correct-submit")
     await expect(page.locator(".answer-kind")).to_have_text("Korekta czeka")
     assert await counter.headline() == "Wydaj klientowi potwierdzenie przyjęcia korekty. Zwróć 171,37 zł gotówką."
@@ -685,7 +685,7 @@ async def test_wrong_buyer_and_a_base_without_number(counter: Counter) -> None:
     await counter.headline()
     page = counter.page
     await page.click("#to-correct")
-    await page.check("[name=correction-kind][value=buyer]", force=True)
+    await page.check("[name=correction-kind][value=buyer]")
     await page.fill("#right-nip", "1111111112")
     await page.click("#correct-submit")
     assert "błędny" in await page.inner_text("#right-nip-error")
@@ -1038,11 +1038,11 @@ async def test_the_number_alone_is_enough_for_a_simplified_invoice(counter: Coun
     await page.fill("#nip", "9876543210")
     await page.click("#more summary")
     await page.check("#simplified")
-    await page.check("[name=buyer-kind][value=none]", force=True)
+    await page.check("[name=buyer-kind][value=none]")
     await page.click("#press")
     told = "Faktura uproszczona musi mieć NIP albo numer VAT UE nabywcy."  # the article stands in the API's detail
     await expect(page.locator(".field-error:visible")).to_have_text(told)
-    await page.check("[name=buyer-kind][value=nip]", force=True)
+    await page.check("[name=buyer-kind][value=nip]")
     await page.click("#press")
     await counter.headline()
     assert counter.sales[-1] == counter.sales[0] | {"buyer": {"nip": "9876543210"}}

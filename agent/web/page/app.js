@@ -33,8 +33,10 @@ let view = "";
 let started = false;
 let alone = false; // begun while the agent was down
 let following = 0; // the newest follower; an older one stops
+let visits = 0; // views opened, and answers asked for to open one: an answer opens nothing once the user went elsewhere
 
 function open(name) {
+  visits += 1;
   if (view === "manager" && name !== "manager") manager.forget();
   if (name === "sale") manager.leave();
   view = name;
@@ -47,6 +49,14 @@ function open(name) {
   press.drawBar();
 }
 
+/** Open a view that needs an answer first: the one on the screen stays until then, and the newest wish counts. */
+async function visit(ask, arrive) {
+  visits += 1;
+  const mine = visits;
+  const answer = await ask();
+  return mine === visits ? arrive(answer) : undefined;
+}
+
 /** What to do with a scanned text; null leaves it to the field it went into. */
 function understand(text, field) {
   const found = meaning(text);
@@ -55,26 +65,37 @@ function understand(text, field) {
   if (view === "sale" && !opened() && check(text) === "ok" && !field?.closest(".line")) return null; // scan.js has taken it
   if (found.kind === "nip") return () => { goTo.sale(); buyer.takeNip(found.nip); };
   if (found.kind === "product") return () => { open("sale"); goods.takeProduct(found.code); };
-  return () => attempt(async () => {
-    const made = await invoiceOf(found);
-    if (made) await showInvoice(made.id);
-    else say("Tej faktury nie ma na tej kasie.");
-  });
+  return () => attempt(() => visit(() => invoiceOf(found), (made) => {
+    if (made) return goTo.invoice(made.id);
+    return say("Tej faktury nie ma na tej kasie.");
+  }));
 }
 
 const goTo = {
   sale: () => { open("sale"); takeHanded(); sale.focusFirst(); last.draw().catch(() => {}); },
   queue: async () => { open("queue"); await queue.show(); byId("queue-title").focus(); },
   find: async () => { open("find"); await find.show(); },
-  correct: async (base) => { await correct.show(base); open("correct"); byId("correct-title").focus(); },
+  correct: (base) => visit(() => correct.begin(base), (order) => {
+    correct.show(order);
+    open("correct");
+    byId("correct-title").focus();
+  }),
+  invoice: (id) => visit(() => get(`/v1/invoices/${encodeURIComponent(id)}`), (found) => { open("invoice"); invoice.show(found); }),
   outside: (number) => { outside.show(number); open("correct"); byId("base-number").focus(); },
   manager: async () => { open("manager"); await manager.show(); byId("manager-title").focus(); },
 };
 
-async function showInvoice(given, options) {
+/** Show a correction that waits. */
+function showHeld(given) {
   open("invoice");
-  if (given.held) invoice.showHeld(given);
-  else await invoice.show(given, options);
+  invoice.showHeld(given);
+}
+
+/** Show the answer to a press. */
+function showMade(given) {
+  if (given.held) return showHeld(given);
+  open("invoice");
+  return invoice.show(given, { fresh: true });
 }
 
 /** Run a step the user asked for; what goes wrong is said, not swallowed. */
@@ -144,13 +165,13 @@ function handOver() {
   if (handed !== null) goTo.sale();
 }
 
-/** Put a sale into the form, over a begun one only if that is meant; false where it is not there. */
-function again(given, sure) {
+/** Put a sale that `ask` fetches into the form, over a begun one only if that is meant; false where that has to wait. */
+const again = (ask, sure) => visit(ask, (given) => {
   if (!sure && !sale.isEmpty()) return false;
   if (!sale.take(given)) return false;
   goTo.sale();
   return true;
-}
+});
 
 function askForToken(message = "") {
   open("login");
@@ -196,6 +217,7 @@ function apply(settings) {
     again,
     isManager: manager.isHere,
     managerOptions: manager.options,
+    open: (id) => attempt(() => goTo.invoice(id)),
     correct: (base) => attempt(() => goTo.correct(base)),
   });
 }
@@ -204,19 +226,18 @@ function begin(settings) {
   started = true;
   apply(settings);
   const demo = settings.sample_basket || new URLSearchParams(location.search).has("demo");
-  const show = (id) => attempt(() => showInvoice(id));
-  const made = (given) => attempt(() => showInvoice(given, { fresh: true }));
+  const show = (id) => attempt(() => goTo.invoice(id));
   open("sale");
   last.start({ open: show, changed: waiting.follow });
   burst.start({ listens: () => !["login", "manager"].includes(view), understand });
-  sale.start({ answered: made, abandoned: () => attempt(goTo.find), sampleBasket: demo });
+  sale.start({ answered: showMade, abandoned: () => attempt(goTo.find), sampleBasket: demo });
   correctionForm.start({
-    done: made,
+    done: showMade,
     unanswered: (error) => { open("sale"); press.unanswered(error.message, error.refusedForNow); },
   });
   correct.start({ cancel: (base) => show(base.id) });
   outside.start({ cancel: () => attempt(goTo.find) });
-  queue.start({ open: show, held: (correction) => attempt(() => showInvoice({ held: correction })) });
+  queue.start({ open: show, held: (correction) => showHeld({ held: correction }) });
   find.start({ open: show, outside: (number) => attempt(() => goTo.outside(number)) });
   goTo.sale();
 }

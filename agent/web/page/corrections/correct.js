@@ -22,14 +22,19 @@ export function start(callbacks) {
   cancel = callbacks.cancel;
 }
 
-/** Begin a correction of `invoice`; its lines come from its own XML. */
-export async function show(invoice) {
+/** Begin a correction of `invoice`, for `show`; its lines come from its own XML. */
+export async function begin(invoice) {
   const xml = await xmlOf(invoice);
   const lines = linesOf(xml);
   const [deposits] = elements(xml, "SumaObciazen").map((sum) => sum.textContent.trim());
-  order = {
+  return {
     key: newKey(), invoice, lines, deposits, net: lines.some((line) => line.net), right: emptyBuyer(), reasons: {}, collective: null,
   };
+}
+
+/** Show the form of a correction that was begun. */
+export function show(begun) {
+  order = begun;
   draw("return");
 }
 

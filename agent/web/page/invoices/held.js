@@ -8,7 +8,7 @@ import { askReason, guarded } from "./steps.js";
 import { momentShown } from "../common/words.js";
 
 let heldNow = null; // {held, replacement}
-let actions = {}; // those of the invoice's view, and `show` for an invoice
+let actions = {}; // those of the invoice's view
 
 /** Show it, in the place of an invoice. */
 export function show(made, callbacks) {
@@ -26,7 +26,7 @@ function drawHeld() {
       h("p", { class: "answer-kind" }, waits ? "Korekta czeka" : held.state === "issued" ? "Korekta wystawiona" : "Korekta niemożliwa"),
       headline(held.hand_over),
       held.problem && !held.hand_over.includes(held.problem) ? h("p", { class: "note bad" }, held.problem) : null,
-      replacementNote(replacement, actions.show),
+      replacementNote(replacement, actions.open),
       h("p", { class: "note bad", id: "invoice-error", role: "alert", hidden: true }),
       h("div", { class: "row" },
         h("button", { type: "button", class: "primary", id: "next-sale", onclick: () => actions.next() }, "Nowa sprzedaż ", h("kbd", {}, "Esc")),
@@ -36,8 +36,8 @@ function drawHeld() {
           "Co zrobiono dla klienta? Tego nie da się cofnąć.",
           (reason) => heldStep(byId("settle"), "close", { body: JSON.stringify({ reason }), ...actions.managerOptions() }),
         ) }, "Zamknij sprawę") : null,
-        held.invoice_id ? h("button", { type: "button", onclick: () => actions.show(held.invoice_id) }, "Pokaż korektę") : null,
-        h("button", { type: "button", onclick: () => actions.show(held.base_id) }, "Pokaż fakturę korygowaną")),
+        held.invoice_id ? h("button", { type: "button", onclick: () => actions.open(held.invoice_id) }, "Pokaż korektę") : null,
+        h("button", { type: "button", onclick: () => actions.open(held.base_id) }, "Pokaż fakturę korygowaną")),
       h("div", { id: "reason-place" }),
       factList([
         ["Do faktury", held.base_number],
@@ -50,6 +50,7 @@ function drawHeld() {
 async function heldStep(button, step, options) {
   await guarded(button, async () => {
     const held = await post(`/v1/corrections/${encodeURIComponent(heldNow.held.id)}/${step}`, options);
+    if (heldNow?.held.id !== held.id) return;
     heldNow = { ...heldNow, held };
     drawHeld();
     byId("invoice-headline").focus();

@@ -15,21 +15,23 @@ import { askReason, guarded } from "./steps.js";
 import { isUnprinted, PRINTS } from "../common/words.js";
 
 let current = null;
-let actions = { correct: () => {}, next: () => {}, again: () => {}, isManager: () => false, managerOptions: () => ({}) };
+let actions = {
+  open: () => {}, correct: () => {}, next: () => {}, again: () => {}, isManager: () => false, managerOptions: () => ({}),
+};
 
 /**
+ * open     show another invoice, by its id
  * correct  begin a correction of the invoice
  * next     go to the sale
- * again    put a sale into the form; false where that has to wait
+ * again    put a sale, given what fetches it, into the form; false where that has to wait
  * isManager, managerOptions  whether a manager works here, and with which options his requests go out
  */
 export function start(callbacks) {
   actions = callbacks;
 }
 
-/** Show an answer, or fetch and show by id. `fresh` marks the answer to a press just made. */
-export async function show(given, { fresh = false } = {}) {
-  const invoice = typeof given === "string" ? await get(`/v1/invoices/${encodeURIComponent(given)}`) : given;
+/** Show an invoice as the agent answered. `fresh` marks the answer to a press just made. */
+export function show(invoice, { fresh = false } = {}) {
   current = { ...invoice, fresh };
   if (fresh && isUnprinted(invoice)) signal("unprinted");
   held.leave();
@@ -40,7 +42,7 @@ export async function show(given, { fresh = false } = {}) {
 /** A correction that waits for its base, or that can never be issued. */
 export function showHeld(made) {
   current = null;
-  held.show(made, { ...actions, show });
+  held.show(made, actions);
 }
 
 /** What the answer to the press alone told: it stays with the invoice as long as that is shown. */
@@ -48,6 +50,9 @@ function ofThePress() {
   const { fresh, change, back, missed, replacement } = current;
   return { fresh, change, back, missed, replacement };
 }
+
+/** Whether it is still the one on the screen: answers come when they come. */
+const isCurrent = ({ id }) => current?.id === id;
 
 /** The rest: what the agent says of the invoice at any time, to be compared. */
 const recorded = ({ fresh, change, back, missed, replacement, ...invoice }) => JSON.stringify(invoice);
@@ -58,7 +63,7 @@ export async function refresh() {
   if (held.isShown()) return held.refresh();
   if (!current) return;
   const invoice = await get(`/v1/invoices/${encodeURIComponent(current.id)}`);
-  if (current.id !== invoice.id) return;
+  if (!isCurrent(invoice)) return;
   if (recorded(invoice) === recorded(current)) return;
   if (!current.ksef_number && invoice.ksef_number) say(`Faktura ${invoice.number} ma numer KSeF.`);
   // What a fresh answer said to hand over stays: the paper that came out with it is still on the counter.
@@ -85,7 +90,7 @@ function draw() {
           `Korekta czeka, aż faktura ${current.held_by} dostanie numer KSeF. Wyśle się potem sama.`) : null,
         paper?.problem && !current.hand_over.includes(paper.problem)
           ? h("p", { class: "note bad" }, h("strong", {}, "Wydruk: "), paper.problem) : null,
-        replacementNote(current.replacement, show),
+        replacementNote(current.replacement, actions.open),
         h("p", { class: "note bad", id: "invoice-error", role: "alert", hidden: true }),
         buttons(),
         h("div", { id: "reason-place" }),
@@ -96,7 +101,7 @@ function draw() {
     ));
   loadPaper(current);
   const drawn = current;
-  loadRelatives(current, show, () => current === drawn).catch(() => {}); // a link less; the answer stands
+  loadRelatives(current, actions.open, () => current === drawn).catch(() => {}); // a link less; the answer stands
 }
 
 function buttons() {
@@ -128,8 +133,7 @@ function buttons() {
 async function again(button) {
   await guarded(button, async () => {
     const sure = button.dataset.sure === "yes";
-    const taken = actions.again(await saleFrom(current), sure);
-    if (taken) return;
+    if (await actions.again(() => saleFrom(current), sure) !== false) return;
     button.dataset.sure = "yes";
     button.textContent = "W koszyku jest inna sprzedaż. Zastąp ją";
     say(button.textContent);
@@ -139,6 +143,7 @@ async function again(button) {
 async function reprint(button) {
   await guarded(button, async () => {
     const invoice = await post(`/v1/invoices/${encodeURIComponent(current.id)}/reprint`);
+    if (!isCurrent(invoice)) return;
     current = { ...invoice, ...ofThePress() };
     draw();
     byId("reprint").focus();
@@ -165,14 +170,17 @@ function waysOut() {
 async function wayOut(button, way, options) {
   await guarded(button, async () => {
     const path = `/v1/invoices/${encodeURIComponent(current.id)}/${way}`;
-    current = { ...(await post(path, { ...options, ...actions.managerOptions() })), fresh: false };
+    const invoice = await post(path, { ...options, ...actions.managerOptions() });
+    if (!isCurrent(invoice)) return;
+    current = { ...invoice, fresh: false };
     draw();
     byId("invoice-headline").focus();
   });
 }
 
 async function download(name) {
-  const file = await blob(`/v1/invoices/${encodeURIComponent(current.id)}/${name}`);
+  const { id, number } = current;
+  const file = await blob(`/v1/invoices/${encodeURIComponent(id)}/${name}`);
   const extension = name.startsWith("receipt") ? "pdf" : "xml";
-  saveFile(file, `${current.number.replaceAll("/", "-")}${name === "upo" ? "-UPO" : ""}.${extension}`);
+  saveFile(file, `${number.replaceAll("/", "-")}${name === "upo" ? "-UPO" : ""}.${extension}`);
 }
