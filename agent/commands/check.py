@@ -456,12 +456,17 @@ async def _hub(settings: Settings, clock: Clock) -> str:
 
     client = open_hub(settings.hub, clock)
     try:
-        skew = (await client.now() - clock.now()).total_seconds()
+        now = await client.now()
+        skew = None if now is None else (now - clock.now()).total_seconds()
         await client.group("check")
     finally:
         await client.close()
+    if skew is None:
+        return "zna tę kasę; właściwego czasu teraz nie zna"
     if abs(skew) > settings.issue.clock_skew_alarm_seconds:
-        raise AgentError(f"zegar kasy różni się od zegara centrali o {abs(skew):.0f} s; włącz synchronizację czasu.")
+        raise AgentError(
+            f"zegar kasy różni się od czasu, który podaje centrala, o {abs(skew):.0f} s; włącz synchronizację czasu."
+        )
     return f"zna tę kasę, różnica zegarów {abs(skew):.1f} s"
 
 

@@ -27,9 +27,11 @@ from agent.hub.offline_keys import OfflineKeys
 from agent.hub.ports import HubStore, Leadership
 from agent.hub.services.announcements import POLL_SECONDS, Announcements
 from agent.hub.services.intake_probe import PROBE_SECONDS, IntakeProbe
+from agent.hub.services.ksef_time import ASK_SECONDS, KsefTime
 from agent.hub.settings.model import HubSettings
 from agent.hub.store.sqlite.file import DATABASE
 from agent.hub.store.sqlite.store import SqliteHubStore
+from agent.ksef.asked_time import open_asked_time
 from agent.ksef.certificate_checks import Use
 from agent.ksef.certificate_files import CertificateFiles
 from agent.ksef.certificates import Certificates, CertificateType
@@ -61,6 +63,7 @@ class Hub:
     couriers: Couriers
     announcements: Announcements
     intake_probe: IntakeProbe
+    ksef_time: KsefTime
     heartbeats: Heartbeats
     """Whether its loops go on; systemd's watchdog asks."""
     tasks: BackgroundTasks
@@ -226,12 +229,15 @@ async def assembled(settings: HubSettings, clock: Clock | None = None) -> AsyncI
         stack.push_async_callback(store.close)
         latarnia = open_latarnia(settings.ksef, clock)
         stack.push_async_callback(latarnia.close)
+        asked_time = open_asked_time(settings.ksef, clock)
+        stack.push_async_callback(asked_time.close)
         shutdown = Shutdown()
         tasks = BackgroundTasks(shutdown.fail)
         rate_limited: Counter[str] = Counter()
         heartbeats = Heartbeats(clock)
         heartbeats.expect("latarnia", POLL_SECONDS)
         heartbeats.expect("intake", PROBE_SECONDS)
+        heartbeats.expect("clock", ASK_SECONDS)
         work = store.for_couriers()
         couriers = Couriers(
             work,
@@ -252,6 +258,7 @@ async def assembled(settings: HubSettings, clock: Clock | None = None) -> AsyncI
             couriers=couriers,
             announcements=announcements,
             intake_probe=probe,
+            ksef_time=KsefTime(asked_time.ask, clock, partial(heartbeats.beat, "clock")),
             heartbeats=heartbeats,
             tasks=tasks,
             shutdown=shutdown,

@@ -197,10 +197,10 @@ class HubClient:
         answer = await self._http.call("GET", "/v1/offline-certificate", token=self._token, headers=self._headers())
         return _read(answer, pair_from_json)
 
-    async def now(self) -> datetime:
-        """Return the hub's clock; anonymous."""
+    async def now(self) -> datetime | None:
+        """Return the right time by the hub's word, None where it knows none; anonymous."""
         answer = await self._http.call("GET", "/health/live")
-        return _read(answer, lambda value: Members(value, "health").instant("now"))
+        return _read(answer, _right_time)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -289,6 +289,13 @@ def _problem(answer: Answer) -> tuple[str, str, OriginalDocument | None] | None:
         return members.text("code"), members.text("detail"), found
     except (ValueError, RecursionError):
         return None
+
+
+def _right_time(value: Json) -> datetime | None:
+    """Read the hub's time. A hub of before does not say whether anything confirms it: it is taken for right."""
+    members = Members(value, "health")
+    now = members.instant("now")
+    return None if members.json("confirmed") is False else now
 
 
 def _offered(answer: Answer, value: object) -> Offered:

@@ -225,9 +225,12 @@ class HubGateway:
     async def learn_limits(self) -> None:
         """Nothing to learn: KSeF's limits are the hub's business."""
 
-    async def probe(self) -> float:
-        """Return the clock skew in seconds (the hub minus here) by one anonymous call."""
-        return (await self._client.now() - self._clock.now()).total_seconds()
+    async def probe(self) -> float | None:
+        """Return the clock skew in seconds (KSeF minus here, by the hub's word) by one anonymous call; None where the
+        hub has only its own clock, which nobody vouches for.
+        """
+        now = await self._client.now()
+        return None if now is None else (now - self._clock.now()).total_seconds()
 
     async def close(self) -> None:
         """Close the connections. Never raises."""

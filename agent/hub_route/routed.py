@@ -164,7 +164,7 @@ class RoutedGateway:
     async def learn_limits(self) -> None:
         """KSeF's limits are the hub's business; its own way, in need, goes by those of production."""
 
-    async def probe(self) -> float:
+    async def probe(self) -> float | None:
         """Ask the hub for a sign of life; where it is silent and something is late, KSeF itself."""
         try:
             skew = await self.hub.probe()

@@ -344,8 +344,11 @@ class KsefGateway(Protocol):
         """Read KSeF's limits where they were not read for hours; until then those of production hold."""
         ...
 
-    async def probe(self) -> float:
-        """Cheap anonymous call: seconds of clock skew (KSeF minus here). Raises KsefError when out of reach."""
+    async def probe(self) -> float | None:
+        """Cheap anonymous call: seconds of clock skew (KSeF minus here). Raises KsefError when out of reach.
+
+        None: it answers, and knows no right time (a hub that has not heard KSeF yet).
+        """
         ...
 
     async def close(self) -> None:

@@ -20,6 +20,7 @@ from agent.hub.domain.tokens import token_hash
 from agent.hub.offline_keys import OfflineKeys
 from agent.hub.ports import HubStore, HubTransaction, Leadership
 from agent.hub.private_ca import issue
+from agent.hub.services.ksef_time import KsefTime
 from agent.hub.settings.model import CourierSettings
 from agent.hub.web.app import hub_app
 from agent.hub_route.client import HubClient
@@ -80,12 +81,17 @@ async def served_hub(
     threaded: bool = False,
     tls: bool = False,
     keys: OfflineKeys | None = None,
+    ksef_time: KsefTime | None = None,
 ) -> AsyncIterator[ServedHub]:
-    """Serve a hub whose couriers use ``open_gateway``; ``keys``: what it hands out, over ``tls``."""
+    """Serve a hub whose couriers use ``open_gateway``; ``keys``: what it hands out, over ``tls``.
+
+    Without ``ksef_time`` KSeF shows the time of ``clock``.
+    """
     async with sqlite_hub(folder, clock, threaded=threaded) as store:
         defects: list[tuple[str, BaseException]] = []
         tasks = BackgroundTasks(lambda name, error: defects.append((name, error)))
-        app = hub_app(store, clock, tasks, version="1.2.3", keys=keys)
+        ksef_time = ksef_time or KsefTime(_same, clock)
+        app = hub_app(store, clock, tasks, version="1.2.3", keys=keys, ksef_time=ksef_time)
         lost: list[str] = []
 
         @web.middleware
@@ -108,7 +114,9 @@ async def served_hub(
             settings,
             keep=None if keys is None else partial(_keeper, keys, store, clock),
         )
-        running = asyncio.create_task(couriers.run(), name="couriers")
+        running = asyncio.gather(
+            asyncio.create_task(couriers.run(), name="couriers"), asyncio.create_task(ksef_time.run(), name="ksef-time")
+        )
         try:
             served = ServedHub(store, clock, listener, couriers, app, ca_file, lost, defects)
             yield served
@@ -120,6 +128,10 @@ async def served_hub(
             await listener.stop()
             await tasks.drain(0.1)
             assert not defects, defects
+
+
+async def _same() -> float:
+    return 0.0
 
 
 def _keeper(

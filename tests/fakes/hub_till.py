@@ -6,7 +6,8 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,10 +16,12 @@ from agent.hub.app import seller_gateway
 from agent.hub.courier.couriers import CourierGateway
 from agent.hub.domain.records import Seller
 from agent.hub.offline_keys import OfflineKeys
+from agent.hub.services.ksef_time import KsefTime, never
 from agent.hub.settings.model import HubSettings
 from agent.hub_route.books import HubBooks
 from agent.hub_route.news import Reporter
 from agent.hub_route.refill import Refill
+from agent.ksef.asked_time import open_asked_time
 from agent.sandbox.server import NIP
 from agent.serving.chain import books, refill, reporter
 from agent.settings.model import KsefSettings
@@ -62,8 +65,9 @@ class TillOfAChain:
     books: HubBooks
     again: Refill
     clock: SteppedClock
-    allowed: list[bool] = field(default_factory=lambda: [True])
+    allowed: list[bool]
     """Whether the hub can use its credentials."""
+    ksef_time: KsefTime
 
     async def turn(self) -> None:
         """One round of each loop."""
@@ -84,25 +88,41 @@ async def till_of_a_chain(
     keys: OfflineKeys | None = None,
     offline: bool = True,
     tls: bool | None = None,
+    hub_is_ahead: timedelta = timedelta(0),
 ) -> AsyncIterator[TillOfAChain]:
     """Run them; ``credentials``: the till has its own, ``hub_works``: the hub can use its.
 
     ``keys``: the hub hands out Offline certificates, and speaks TLS unless ``tls`` says otherwise; ``offline``: the
-    till has a file of its own.
+    till has a file of its own. ``hub_is_ahead``: by so much the clock of the hub's machine is wrong.
     """
     clock, allowed = JumpingClock(), [hub_works]
     found: dict[str, str] = {}
+    hub_clock = clock if not hub_is_ahead else JumpingClock()
+    hub_clock.step = hub_is_ahead
 
     def open_gateway(seller: Seller) -> CourierGateway:
         if not allowed[0]:
             raise ConfigError(("brak klucza",))
         access = {name: found[name] for name in ("certificate_file", "key_file")}
         settings = HubSettings(ksef=KsefSettings(url=found["url"]))
-        return seller_gateway(settings, replace(seller, access=access), clock)
+        return seller_gateway(settings, replace(seller, access=access), hub_clock)
+
+    async def ask() -> float:
+        """Ask KSeF itself, once the sandbox is there."""
+        if "url" not in found:
+            return await never()
+        asked = open_asked_time(KsefSettings(url=found["url"]), hub_clock)
+        try:
+            return await asked.ask()
+        finally:
+            await asked.close()
 
     (folder / "hub").mkdir()
+    ksef_time = KsefTime(ask, hub_clock)
     tls = keys is not None if tls is None else tls
-    async with served_hub(folder / "hub", clock, open_gateway, threaded=True, tls=tls, keys=keys) as hub:
+    async with served_hub(
+        folder / "hub", hub_clock, open_gateway, threaded=True, tls=tls, keys=keys, ksef_time=ksef_time
+    ) as hub:
         token = folder / "hub.token"
 
         def edit(text: str) -> str:
@@ -122,4 +142,4 @@ async def till_of_a_chain(
             assert both.agent.chain is not None
             agent, chain = both.agent, both.agent.chain
             copies, again = books(agent, chain), refill(agent, chain)
-            yield TillOfAChain(both, hub, reporter(agent, chain), copies, again, clock, allowed)
+            yield TillOfAChain(both, hub, reporter(agent, chain), copies, again, clock, allowed, ksef_time)

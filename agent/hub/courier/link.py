@@ -23,8 +23,6 @@ class Link:
         self._breaker = Breaker()
         self._sending_trouble = SendingTrouble(clock)
         self.batch_trouble = BatchTrouble(clock)
-        self.skew: float | None = None
-        """KSeF's clock minus the hub's, seconds."""
 
     @property
     def up(self) -> bool:
@@ -81,7 +79,7 @@ class Link:
     async def probe(self) -> bool:
         """Ask KSeF for a sign of life; return whether it gave one."""
         try:
-            self.skew = await self._gateway.probe()
+            await self._gateway.probe()
         except KsefError as error:
             self.failed(error)
             self._sending_trouble.probed(answered=False)

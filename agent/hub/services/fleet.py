@@ -86,13 +86,15 @@ class Fleet:
         *,
         tls_ends: datetime | None = None,
         refused: Callable[[], str | None] = lambda: None,
+        clock_trouble: Callable[[], Trouble | None] = lambda: None,
     ) -> None:
         """``backup_within``: how old the newest copy of the database may be; None: nobody looks.
 
         ``tls_ends``: when the certificate ends that this process serves with; None: none. ``refused``: why this process
-        can store nothing now, a Polish sentence.
+        can store nothing now, a Polish sentence. ``clock_trouble``: what is wrong with its clock.
         """
         self._refused = refused
+        self._clock_trouble = clock_trouble
         self._tls_ends = tls_ends
         self._backup_within = backup_within
         self._store = store
@@ -196,7 +198,11 @@ class Fleet:
             found.append(Trouble("draining", Grade.WARNING, "Centrala nie przyjmuje faktur (ksef-agent hub drain)."))
         for seller in state.sellers:
             found += troubles_of(seller)
-        found += [each for each in (self._backup_trouble(state), self._tls_trouble()) if each is not None]
+        found += [
+            each
+            for each in (self._clock_trouble(), self._backup_trouble(state), self._tls_trouble())
+            if each is not None
+        ]
         versions = {each.version for each in views if each.version is not None}
         if len(versions) > 1:
             named = sorted(versions)[:VERSIONS]

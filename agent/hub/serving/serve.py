@@ -51,6 +51,7 @@ async def supervise(hub: Hub) -> None:
         "couriers": hub.couriers.run,
         "latarnia": hub.announcements.run,
         "intake": hub.intake_probe.run,
+        "clock": hub.ksef_time.run,
     }
     async with running(loops, hub.shutdown, hub.clock, rest_seconds=REST_SECONDS):
         await hub.shutdown.wait()
@@ -82,6 +83,7 @@ async def listening(
         tls_ends=tls_until(hub.settings) if tls is not None else None,
         rate_limited=hub.rate_limited,
         refused=lambda: hub.intake_probe.refused,
+        ksef_time=hub.ksef_time,
     )
     app[OPEN_TOKEN] = open_token or ""
     app.add_routes(extra)

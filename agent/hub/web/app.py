@@ -16,6 +16,7 @@ from agent.hub.services.certificates import OfflineCertificates
 from agent.hub.services.fleet import Fleet
 from agent.hub.services.heartbeats import Heartbeats
 from agent.hub.services.intake import Intake
+from agent.hub.services.ksef_time import KsefTime, never
 from agent.hub.services.outcomes import Outcomes
 from agent.hub.settings.model import FleetSettings
 from agent.hub.web import books, health, tills
@@ -29,6 +30,7 @@ from agent.hub.web.context import (
     HUB_STORE,
     HUB_TASKS,
     INTAKE,
+    KSEF_TIME,
     OFFLINE_CERTIFICATES,
     OUTCOMES,
     RATE_LIMITED,
@@ -61,10 +63,12 @@ def hub_app(
     tls_ends: datetime | None = None,
     rate_limited: Mapping[str, int] | None = None,
     refused: Callable[[], str | None] = lambda: None,
+    ksef_time: KsefTime | None = None,
 ) -> web.Application:
     """Application of the hub's listener: tills under /v1/, people and monitoring beside them.
 
     ``rate_limited``: by NIP, how many calls of this process KSeF turned away (429). ``refused``: see Fleet.
+    ``ksef_time``: what tills are told of the time; without it nobody vouches for the clock but a time server.
     """
     app = web.Application(
         middlewares=[
@@ -79,6 +83,7 @@ def hub_app(
     app.on_response_prepare.append(put_security_headers)
     app[BODY_SECONDS] = BODY_IN_SECONDS
     app[CLOCK] = clock
+    app[KSEF_TIME] = ksef_time = ksef_time or KsefTime(never, clock)
     app[BULK_ROOM] = BulkRoom()
     app[INTAKE] = Intake(store)
     app[OUTCOMES] = Outcomes(store, clock)
@@ -88,7 +93,14 @@ def hub_app(
     app[HUB_TASKS] = tasks
     app[HUB_STORE] = store
     app[FLEET] = Fleet(
-        store, clock, fleet or FleetSettings(), version, backup_within, tls_ends=tls_ends, refused=refused
+        store,
+        clock,
+        fleet or FleetSettings(),
+        version,
+        backup_within,
+        tls_ends=tls_ends,
+        refused=refused,
+        clock_trouble=ksef_time.trouble,
     )
     app[RATE_LIMITED] = {} if rate_limited is None else rate_limited
     app[BOOKS] = BookQueries(store, clock)

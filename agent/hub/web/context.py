@@ -15,6 +15,7 @@ from agent.hub.services.certificates import OfflineCertificates
 from agent.hub.services.fleet import Fleet
 from agent.hub.services.heartbeats import Heartbeats
 from agent.hub.services.intake import Intake
+from agent.hub.services.ksef_time import KsefTime
 from agent.hub.services.outcomes import Outcomes
 from agent.ports import Clock
 from agent.services.background import BackgroundTasks
@@ -25,6 +26,7 @@ HEARTBEATS: Final = web.AppKey("heartbeats", Heartbeats)
 OFFLINE_CERTIFICATES: Final = web.AppKey("offline-certificates", OfflineCertificates)
 HUB_TASKS: Final = web.AppKey("hub-tasks", BackgroundTasks)
 CLOCK: Final = web.AppKey("hub-clock", Clock)
+KSEF_TIME: Final = web.AppKey("ksef-time", KsefTime)
 HUB_STORE: Final = web.AppKey("hub-store", HubStore)
 FLEET: Final = web.AppKey("fleet", Fleet)
 BOOKS: Final = web.AppKey("books", BookQueries)

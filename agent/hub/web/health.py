@@ -6,7 +6,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from agent.hub.domain.fleet import Grade
-from agent.hub.web.context import CLOCK, FLEET, PERSON, RATE_LIMITED
+from agent.hub.web.context import FLEET, KSEF_TIME, PERSON, RATE_LIMITED
 from agent.hub.web.metrics import render
 from agent.hub.web.people import Right, allowed
 
@@ -21,8 +21,12 @@ def routes() -> list[web.RouteDef]:
 
 
 async def live(request: web.Request) -> web.Response:
-    """GET /health/live: the process answers; ``now`` is its clock."""
-    return web.json_response({"live": True, "now": request.app[CLOCK].now().isoformat()})
+    """GET /health/live: the process answers; ``now`` is KSeF's time as it knows it.
+
+    Not ``confirmed``: the clock of this machine, which nobody vouches for.
+    """
+    time = request.app[KSEF_TIME].tell()
+    return web.json_response({"live": True, "now": time.now.isoformat(), "confirmed": time.confirmed})
 
 
 async def health(request: web.Request) -> web.Response:

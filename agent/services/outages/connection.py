@@ -80,7 +80,8 @@ class Connection:
             answered = False
         else:
             self.sending_trouble.probed(answered=True)
-            self._clock_check.heard_ksef(skew)
+            if skew is not None:
+                self._clock_check.heard_ksef(skew)
             self._contact()
             self._set_breaker(self.breaker.on_probe(self._clock.now()))
             answered = True
