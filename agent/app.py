@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import schemas
 from agent.certificates.held import chain_files, load_certificates, log_remarks
 from agent.certificates.upkeep import CertificateUpkeep, open_upkeep
-from agent.domain.errors import AgentError, StoreUnfit
+from agent.domain.errors import AgentError, ConfigError, StoreUnfit
 from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.values import dataclass
 from agent.ksef.client import proxy_credentials, proxy_headers, tls_context
@@ -29,7 +29,7 @@ from agent.ksef.crypto import HeldSigner
 from agent.ksef.gateway import Gateway, open_gateway
 from agent.ksef.latarnia import open_latarnia
 from agent.outbound import Outbound, Route, Webhooks, WhiteList
-from agent.ports import Clock, KsefGateway, StatusSource
+from agent.ports import Clock, InvoiceFilter, KsefGateway, StatusSource
 from agent.services.assembly.ports import Ports
 from agent.services.assembly.services import Services, assemble
 from agent.services.background import BackgroundTasks
@@ -115,6 +115,23 @@ async def open_store_readonly(settings: Settings) -> SqliteStore:
     return await SqliteStore.open_readonly(settings.data_dir / DATABASE)
 
 
+async def require_own_seller(settings: Settings, store: SqliteStore) -> None:
+    """Refuse a database with invoices of another seller: ConfigError.
+
+    What waits in it would go to KSeF as the new seller's, and one register and JPK would have the invoices of both.
+    """
+    newest = await store.read(lambda tx: tx.invoices.summaries(InvoiceFilter(limit=1)))
+    if newest and newest[0].seller_nip != settings.seller.nip:
+        raise ConfigError(
+            (
+                f"seller.nip: w bazie danych {settings.data_dir / DATABASE} są faktury sprzedawcy "
+                f"{newest[0].seller_nip}, a ustawienia są dla {settings.seller.nip}. Jeżeli to pomyłka, popraw "
+                "seller.nip. Innej firmie daj własny katalog danych (data_dir); co w tej bazie czeka na KSeF, "
+                "wyśle tylko agent z poprzednimi ustawieniami.",
+            )
+        )
+
+
 def load_schema(settings: Settings) -> Fa3Schema:
     """Compile the FA(3) schema: the one in the package, or that of ``schemas.dir``."""
     return Fa3Schema(schemas.load(settings.schemas_dir))
@@ -141,6 +158,7 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         latarnia: StatusSource = beacon if chain is None else chain.latarnia
         store = await open_store(settings, clock)
         stack.push_async_callback(store.close)
+        await require_own_seller(settings, store)
         shutdown = Shutdown()
         tasks = BackgroundTasks(shutdown.fail)
         outbound, ministry = Outbound(clock), Outbound(clock, _way_out(settings, settings.page.lookup_url))

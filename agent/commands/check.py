@@ -165,6 +165,8 @@ async def _check(settings: Settings, offline: bool) -> list[Finding]:
         ("porty", _ports),
         ("katalog kopii", _copies),
     ]
+    if stored:
+        checks.append(("sprzedawca i kasa", _whose))
     if settings.drop_folder.path is not None:
         checks.append(("katalog wymiany", _drop_folder))
     if not offline and settings.ksef.route == "hub":
@@ -214,6 +216,30 @@ async def _database(settings: Settings, _: Clock, *, seconds: float | None) -> s
     if report.damaged:
         raise AgentError(report.sentence() or "")
     return "sprawdzona w całości" if report.complete else "sprawdzona w części; resztę sprawdza agent raz dziennie"
+
+
+async def _whose(settings: Settings, _: Clock) -> str:
+    """Look whether the database is this seller's, and this till's: a copied disk brings that of another one."""
+    from agent.app import open_store_readonly, require_own_seller  # noqa: PLC0415
+    from agent.store.maintenance import summarise  # noqa: PLC0415
+    from agent.store.sqlite import DATABASE  # noqa: PLC0415
+    from agent.store.witnesses import numbers_in  # noqa: PLC0415
+
+    database = settings.data_dir / DATABASE
+    store = await open_store_readonly(settings)
+    try:
+        await require_own_seller(settings, store)
+    finally:
+        await store.close()
+    series = summarise(database).series
+    if series and not any(settings.read_number(number) for number in numbers_in(database, settings.seller.nip)):
+        raise AgentError(
+            f"w bazie danych nie ma żadnej faktury kasy „{settings.till}”, są serie: {', '.join(series)}. Jeżeli dysk "
+            f"skopiowano z innej kasy, zatrzymaj usługę i odłóż pliki {database}* gdzie indziej: inaczej tamte faktury "
+            "będą w księgach obu kas. Jeżeli tej kasie zmieniono nazwę albo serie, nic nie trzeba robić: problem "
+            "zniknie z pierwszą fakturą."
+        )
+    return f"NIP {settings.seller.nip}, kasa „{settings.till}”"
 
 
 async def _rights(settings: Settings, _: Clock) -> str:
