@@ -18,6 +18,7 @@ from agent.domain.characters import storable
 from agent.domain.values import dataclass
 from agent.ports import Clock
 from agent.system.http_answers import Response
+from agent.system.os_errors import polish_reason
 
 WEBHOOK_SECONDS: Final = 10.0
 WHITE_LIST_SECONDS: Final = 3.0
@@ -71,12 +72,12 @@ class Webhooks:
         self._outbound = outbound
         self._clock = clock
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | None:
-        """POST once; the status, None where no answer came."""
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | str:
+        """POST once; the status, else why no answer came: what a person has to mend differs."""
         try:
             return await self._clock.within(WEBHOOK_SECONDS, self._post(url, body, headers))
-        except (TimeoutError, OSError, ValueError, aiohttp.ClientError):  # ValueError: an address of no host
-            return None
+        except (TimeoutError, OSError, ValueError, aiohttp.ClientError) as error:  # ValueError: an address of no host
+            return _why(error)
 
     async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
         route = self._outbound.route
@@ -90,6 +91,18 @@ class Webhooks:
         ) as response:
             response.close()  # whatever the receiver says beyond it is not read
             return response.status
+
+
+def _why(error: Exception) -> str:
+    """Return in Polish why nobody answered."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        reason = getattr(error.certificate_error, "verify_message", "")
+        return f"certyfikat TLS odbiorcy nie jest zaufany: {reason or 'nie dotyczy tego adresu'}"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "brak odpowiedzi: takiej nazwy nie zna DNS"
+    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
+        return f"brak odpowiedzi: {polish_reason(error.os_error)}"
+    return "brak odpowiedzi"
 
 
 class WhiteList:

@@ -9,8 +9,8 @@ from typing import Protocol
 class WebhookSender(Protocol):
     """Plain HTTP POST to the shop's system."""
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | None:
-        """POST once; the HTTP status, None where no answer came. Finite in time; never raises."""
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | str:
+        """POST once; the HTTP status, else in Polish why no answer came. Finite in time; never raises."""
         ...
 
 

@@ -108,7 +108,7 @@ class FakeSubscriber:
     def __init__(self) -> None:
         self.messages: list[bytes] = []
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | None:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | str:
         self.messages.append(body)
         return 200
 

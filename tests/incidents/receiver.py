@@ -43,7 +43,7 @@ class Receiver:
         """Start anew with this secret and what was known."""
         self._tills = self._module.Tills(self._state, secret, "")
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | None:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | str:
         """Take a heartbeat, as WebhookSender."""
         del url
         status: int = self._tills.take(headers[SIGNATURE], body, self._clock.now().timestamp())

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
+import ssl
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import trustme
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
@@ -18,9 +22,11 @@ from agent.ports import KsefError
 from agent.system.clock import SystemClock
 from tests.fakes.listener import listening
 from tests.fakes.swift_clock import SwiftClock
+from tests.fakes.tls_front import tls_front
 
 NIP = "5260250274"
 SUBJECT = {"result": {"subject": {"name": "MINISTERSTWO FINANSÓW", "workingAddress": "UL. ŚWIĘTOKRZYSKA 12"}}}
+NOBODY = ("brak odpowiedzi", "brak odpowiedzi: takiej nazwy nie zna DNS")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -103,8 +109,8 @@ class TestTooMuch:
             assert await Webhooks(outbound, SystemClock()).post(url, b"{}", {}) == 200
             await outbound.close()
 
-    @pytest.mark.parametrize(("interim", "outcome"), [(1, 204), (5000, None)])
-    async def test_interim_answers_without_end(self, interim: int, outcome: int | None) -> None:
+    @pytest.mark.parametrize(("interim", "outcome"), [(1, 204), (5000, "brak odpowiedzi")])
+    async def test_interim_answers_without_end(self, interim: int, outcome: int | str) -> None:
         """They held up the loop, presses included, for seconds."""
 
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -117,7 +123,7 @@ class TestTooMuch:
             assert await Webhooks(outbound, SystemClock()).post(url, b"{}", {}) == outcome
             await outbound.close()
             client = HttpClient(url, SystemClock())
-            if outcome is None:
+            if isinstance(outcome, str):
                 with pytest.raises(KsefError):
                     await client.call("POST", "/", json={})
             else:
@@ -127,7 +133,7 @@ class TestTooMuch:
     @pytest.mark.parametrize("host", ["x" * 70, ".", "kasa..sklep"])
     async def test_an_address_that_no_host_can_have(self, host: str) -> None:
         outbound = Outbound(SystemClock())
-        assert await Webhooks(outbound, SystemClock()).post(f"https://{host}/", b"{}", {}) is None
+        assert await Webhooks(outbound, SystemClock()).post(f"https://{host}/", b"{}", {}) in NOBODY
         assert await WhiteList(outbound, SystemClock(), f"https://{host}").find(NIP) is None
         await outbound.close()
 
@@ -141,9 +147,51 @@ class TestTooMuch:
         async with answering(never) as url, SwiftClock().running() as clock:
             outbound = Outbound(clock)
             assert await WhiteList(outbound, clock, url).find(NIP) is None
-            assert await Webhooks(outbound, clock).post(url, b"{}", {}) is None
+            assert await Webhooks(outbound, clock).post(url, b"{}", {}) == "brak odpowiedzi"
             await outbound.close()
             silent.set()
+
+
+class TestWhyNobodyAnswered:
+    """ "brak odpowiedzi" alone sent people to look at the line while the receiver's certificate had ended."""
+
+    async def posted(self, url: str, tls: ssl.SSLContext | None = None) -> int | str:
+        outbound = Outbound(SystemClock(), Route(tls=tls))
+        try:
+            return await Webhooks(outbound, SystemClock()).post(url, b"{}", {})
+        finally:
+            await outbound.close()
+
+    @pytest.mark.parametrize(
+        ("name", "ends", "trusted", "why"),
+        [
+            ("localhost", -1, True, "certificate has expired"),
+            ("sklep.example", 1, True, "Hostname mismatch"),
+            ("localhost", 1, False, "unable to get local issuer"),
+        ],
+    )
+    async def test_a_certificate_that_is_not_to_be_trusted(self, name: str, ends: int, trusted: bool, why: str) -> None:
+        authority = trustme.CA()
+        certificate = authority.issue_cert(name, not_after=datetime.now(UTC) + timedelta(days=ends))
+        tls = ssl.create_default_context()
+        (authority if trusted else trustme.CA()).configure_trust(tls)
+        async with tls_front("http://127.0.0.1:9/", certificate) as front:
+            said = await self.posted(front.url, tls)
+            assert str(said).startswith("certyfikat TLS odbiorcy nie jest zaufany: ")
+            assert why in str(said)
+            assert front.requests == 0
+
+    async def test_a_port_where_nobody_listens(self) -> None:
+        async with answering(known) as url:
+            pass
+        assert await self.posted(url) == "brak odpowiedzi: połączenie odrzucone"
+
+    async def test_a_name_that_nobody_knows(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def unknown(*_: object, **__: object) -> None:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown, raising=False)
+        assert await self.posted("https://sklep.invalid/") == "brak odpowiedzi: takiej nazwy nie zna DNS"
 
 
 class TestElsewhere:

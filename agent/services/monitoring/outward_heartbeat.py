@@ -52,12 +52,12 @@ class OutwardHeartbeat:
         self._sequence += 1
         body, headers = signed(self._message(report), self._secret, self._now())
         status = await self._sender.post(self._url, body, headers)
-        if status is not None and 200 <= status < 300:
+        if isinstance(status, int) and 200 <= status < 300:
             if self.problem is not None:
                 LOG.info("headquarters takes heartbeats again", extra=journal.fields(heartbeat="taken"))
             self.taken_at, self.problem = self._now(), None
             return
-        problem = "no answer" if status is None else f"HTTP {status}"
+        problem = f"HTTP {status}" if isinstance(status, int) else "no answer"
         if self.problem is None:
             LOG.warning("headquarters takes no heartbeats: %s", problem, extra=journal.fields(heartbeat="refused"))
         self.problem = problem

@@ -188,10 +188,10 @@ class Outbox:
         body, headers = signed(await self._message(event), self._subscriber.secret, self._now())
         headers["X-Ksef-Agent-Event"] = str(self._ids.of(event.seq))
         status = await self._sender.post(self._subscriber.url, body, headers)
-        if status is not None and 200 <= status < 300:
+        if isinstance(status, int) and 200 <= status < 300:
             await self._note_trouble(None)
             return True
-        await self._note_trouble("brak odpowiedzi" if status is None else f"HTTP {status}")
+        await self._note_trouble(f"HTTP {status}" if isinstance(status, int) else status)
         return False
 
     async def _note_trouble(self, problem: str | None) -> None:

@@ -524,17 +524,17 @@ async def test_a_doubt_does_not_grow_young_by_a_restart(tmp_path: Path) -> None:
 class Receiver:
     """WebhookSender port: answers what is planned, 200 after that."""
 
-    plan: list[int | None] = field(default_factory=list)
+    plan: list[int | str] = field(default_factory=list)
     bodies: list[str] = field(default_factory=list)
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | None:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | str:
         self.bodies.append(body.decode())
         return self.plan.pop(0) if self.plan else 200
 
 
 async def test_the_webhook_hears_start_and_end_though_it_was_down(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
-        receiver = Receiver([None, 503])
+        receiver = Receiver(["brak odpowiedzi", 503])
         outbox = place.outbox(receiver, Subscriber("alerts", "https://hq.example/", b"secret", ALERT_TYPES))
         place.printer.problem = "Otwarta pokrywa."
         await place.printers.ask()

@@ -39,11 +39,11 @@ def receiver() -> ModuleType:
 class Sent:
     """Keeps what was posted and answers with the next status."""
 
-    def __init__(self, *statuses: int | None) -> None:
+    def __init__(self, *statuses: int | str) -> None:
         self.posts: list[tuple[bytes, Mapping[str, str]]] = []
         self._statuses = list(statuses)
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | None:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | str:
         self.posts.append((body, headers))
         return self._statuses.pop(0) if self._statuses else 204
 
@@ -74,7 +74,7 @@ async def test_it_tells_how_the_till_stands_and_nothing_of_anybody(tmp_path: Pat
 
 async def test_the_line_lost_and_back_is_told_once_each(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with world(tmp_path) as place:
-        beat = heartbeat(Sent(204, None, 500, 204, 204), place)
+        beat = heartbeat(Sent(204, "brak odpowiedzi", 500, 204, 204), place)
         caplog.set_level("INFO", "agent.heartbeat")
         for problem in (None, "no answer", "HTTP 500", None, None):
             await beat.send(place.health.report())

@@ -203,7 +203,7 @@ async def test_a_restarted_receiver_and_a_restarted_agent_lose_nothing(tmp_path:
         async with outbox_of(place, "http://127.0.0.1:9/hook") as outbox:
             await place.sell()
             assert not await outbox.deliver_all()
-            assert (await outbox.status()).failing_with == "brak odpowiedzi"
+            assert (await outbox.status()).failing_with == "brak odpowiedzi: połączenie odrzucone"
         async with receiving() as receiver, outbox_of(place, receiver.url) as outbox:
             receiver.plan.extend([204, 500])
             assert not await outbox.deliver_all()

@@ -400,7 +400,7 @@ async def test_a_webhook_is_signed_at_the_right_time(tmp_path: Path) -> None:
     signed: list[int] = []
 
     class Receiver:
-        async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | None:
+        async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | str:
             signed.append(int(headers["X-Ksef-Agent-Signature"].split(",")[0].removeprefix("t=")))
             return 200
 
