@@ -217,7 +217,9 @@ class HubClient:
 
     async def _get(self, path: str, query: Mapping[str, str] | None = None, wait: float = 0.0) -> Answer:
         seconds = wait + PATIENCE_SECONDS if wait > 0 else None
-        return await self._http.call("GET", path, token=self._token, query=query, timeout_seconds=seconds)
+        return await self._http.call(
+            "GET", path, token=self._token, query=query, headers=self._headers(), timeout_seconds=seconds
+        )
 
 
 class HubRefusal(KsefError):

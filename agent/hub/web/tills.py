@@ -177,8 +177,11 @@ async def _take_lines(request: web.Request, till: Till) -> list[Json]:
 
 
 async def get_outcomes(request: web.Request) -> web.Response:
-    """GET /v1/outcomes?after=&wait=: what became of this till's invoices, in order."""
-    till, after = request[TILL], read_cursor(request.query.get("after", ""))
+    """GET /v1/outcomes?after=&wait=: what became of this till's invoices, in order.
+
+    Not for a second till of its name: what that one reads would count as known to the till.
+    """
+    till, after = await _till(request), read_cursor(request.query.get("after", ""))
     work = request.app[OUTCOMES].lines(till, after, _seconds(request, "wait"))
     found = await until_stop(request, work)
     if found is None:
@@ -208,7 +211,7 @@ async def get_offline_certificate(request: web.Request) -> web.Response:
 
 
 async def _till(request: web.Request) -> Till:
-    """Return the till that hands something over, after a look whether a second one has its name."""
+    """Return the till that hands something over or reads on, after a look whether a second one has its name."""
     said = request.headers
     await request.app[HEARTBEATS].require_own(request[TILL], said.get(DATABASE_HEADER), said.get(PROCESS_HEADER))
     return request[TILL]

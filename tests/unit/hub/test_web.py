@@ -21,6 +21,7 @@ from agent.hub.domain.records import InvoiceFacts, Seller
 from agent.hub.domain.states import HubState
 from agent.hub.ports import HubTransaction
 from agent.hub.services.administration import Administration
+from agent.hub_route.client import HubRefusal
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.hub_served import ServedHub, served_hub
@@ -306,6 +307,21 @@ async def test_a_copied_disk_hands_nothing_over_once_it_was_found_out(till: Call
     await till.clock.advance(91)
     assert (await till.call("PUT", "/v1/heartbeat", json=copy))[0] == 200, "the first one is silent: it was moved"
     assert [await handed_over_by(till, process) for process in ("run-9", "run-1")] == [200, 409], "KSeF has it by now"
+
+
+async def test_a_copied_disk_reads_no_outcomes_for_its_till(till: Caller) -> None:
+    """What it read counted as known to the till: a refusal that only the copy had heard of was told nobody."""
+    assert (await till.call("PUT", "/v1/heartbeat", json=BEAT))[0] == 200
+    copy = {**BEAT, "process": "run-9", "machine": "m-2"}
+    assert (await till.call("PUT", "/v1/heartbeat", json=copy))[0] == 409
+    clients = [till.hub.client(till.token, "database-1") for _ in range(2)]
+    for client, process in zip(clients, ("run-1", "run-9"), strict=True):
+        client.process = process
+    _, cursor, _ = await clients[0].outcomes("", 0.0)
+    with pytest.raises(HubRefusal) as refused:
+        await clients[1].outcomes(cursor, 0.0)
+    assert refused.value.problem_code == "till-name-duplicate"
+    assert (await till.call("GET", f"/v1/outcomes?after={cursor}"))[0] == 200, "a till of before does not say who it is"
 
 
 async def test_a_copy_that_ran_for_a_minute_does_not_lock_its_till_out(till: Caller) -> None:
