@@ -187,6 +187,8 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
             counters=counters,
             subscribers=_subscribers(settings),
         )
+        store.give_way(lambda: services.presses.any)
+        services.presses.when_over(store.let_go_on)
         upkeep = open_upkeep(
             settings,
             clock,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -29,6 +29,16 @@ class Presses:
         self._none = threading.Event()
         """As pass_by() asks the count, for those who work in another thread."""
         self._none.set()
+        self._told: list[Callable[[], None]] = []
+
+    @property
+    def any(self) -> bool:
+        """Whether one is under way."""
+        return self._count > 0
+
+    def when_over(self, tell: Callable[[], None]) -> None:
+        """Call ``tell`` in the loop each time the last one has ended."""
+        self._told.append(tell)
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
@@ -41,6 +51,8 @@ class Presses:
             self._count -= 1
             if not self._count:
                 self._none.set()
+                for tell in self._told:
+                    tell()
 
     async def pass_by(self) -> None:
         """Wait until none is under way, LONGEST_SECONDS at most: a busy counter does not stop the backlog."""

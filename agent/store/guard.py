@@ -52,6 +52,13 @@ class Guard:
         except OSError as error:
             log.warning("the high-water mark of the series could not be completed: %s", error)
 
+    def in_pause(self) -> None:
+        """Reserve numbers for the next presses. Errors as of before_commit()."""
+        try:
+            self.mark.reserve_ahead()
+        except OSError as error:
+            raise of_file(error) from error
+
     async def before_closing(self, writer: Connection, lost: StoreLost | None) -> None:
         """Of a lost store: keep its log from being merged, or save what its name does not lead to any more."""
         if isinstance(lost, StoreMoved):

@@ -2,10 +2,10 @@
 
 A database that was lost, or put back from a copy by hand, does not know the numbers on the papers of customers. The
 mark bounds them from both sides. ``reserved``: numbers are reserved a block ahead, durably and before the COMMIT that
-takes the first of them, so a press pays for it once in BLOCK numbers. ``taken`` and ``used``: before and after each
-COMMIT with a number a line is added without a sync. The kernel keeps these lines when the process is killed, so within
-one run of the kernel (its boot id) ``taken`` is the exact bound; a power cut may take them. An orderly stop makes all
-equal.
+takes the first of them, in a pause between presses, else by the press that finds none left. ``taken`` and ``used``:
+before and after each COMMIT with a number a line is added without a sync. The kernel keeps these lines when the process
+is killed, so within one run of the kernel (its boot id) ``taken`` is the exact bound; a power cut may take them. An
+orderly stop makes all equal.
 
 Also here: the newest line of the event log. A database without it is not the one this mark belongs to, or older. And
 the state of the file after an orderly stop (``at_rest``), where it was found whole; the next start takes it back,
@@ -36,6 +36,8 @@ from agent.system.os_errors import polish_reason
 SUFFIX = ".series"
 BLOCK = 50
 """Numbers reserved ahead: so many may be missing in a series after the database was lost in a power cut."""
+SUFFICES = 30
+"""With so many left, nothing is reserved in a pause: there is one every 25 presses or so (sqlite.py)."""
 MODE = 0o600
 
 Head = tuple[int, str]
@@ -162,6 +164,12 @@ class SeriesMark:
     def reserve(self, numbers: Mapping[str, int]) -> None:
         """Reserve a block from these numbers on, durably. OSError where the disk refuses: the old mark stands."""
         self._write({series: last + BLOCK - 1 for series, last in numbers.items()})
+
+    def reserve_ahead(self) -> None:
+        """Reserve a block where few are left, in a pause, so that no press has to. OSError: see reserve()."""
+        used, reserved = self._mark.used, self._mark.reserved
+        if few := {series: last + 1 for series, last in used.items() if reserved[series] - last < SUFFICES}:
+            self.reserve(few)
 
     def take(self, numbers: Mapping[str, int]) -> None:
         """Note what is about to be committed; not durable. OSError where the disk refuses: it must not be committed."""

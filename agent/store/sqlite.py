@@ -8,6 +8,7 @@ What each failure leaves behind, in the order of a unit of work:
     numbers reserved    the mark could not be written: as for statements
     COMMIT              disk full: nothing stored. Any other error: StoreLost, nobody knows; the process must end
     checkpoint          the commit before it stands, but the disk failed: StoreLost for everything after it
+    numbers, ahead      as at a checkpoint; no room: the press that finds none reserved says so
 
 A lost store is closed without merging its write-ahead log: the next start reads it. Where only names changed it is
 merged, and a database that was deleted is written into a new file first.
@@ -45,7 +46,10 @@ Work = Callable[[SqliteTransaction], Awaitable[T]]
 DATABASE = "agent.db"
 """Name of the database inside data_dir."""
 READERS = 2
-CHECKPOINT_EVERY = 50  # commits; about 3 MB of WAL
+CHECKPOINT_EVERY = 50
+"""Commits; about 4 MB of WAL."""
+CHECKPOINT_LATEST = 4
+"""After so many times CHECKPOINT_EVERY it is made beside whoever has to be given way to: 16 MB of WAL."""
 MOST_NAMED = 5
 """Damaged documents that a sentence names."""
 LOOK_SECONDS = 5.0
@@ -70,6 +74,11 @@ class _Unit:
             self.future.set_exception(error)
         else:
             log.warning("a unit of work failed after its caller had gone: %r", error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """No unit of work: a moment in which nobody waits for the writer."""
 
 
 class SqliteStore:
@@ -103,10 +112,11 @@ class SqliteStore:
         self._free: asyncio.Queue[Connection] = asyncio.Queue()
         for reader in readers:
             self._free.put_nowait(reader)
-        self._waiting: asyncio.Queue[_Unit | None] = asyncio.Queue()
+        self._waiting: asyncio.Queue[_Unit | _Moment | None] = asyncio.Queue()
         self._reads: set[asyncio.Task[Any]] = set()
         self._looks: dict[asyncio.Future[soundness.Report], soundness.Turns] = {}
         self._commits = 0
+        self._busy: Callable[[], bool] = lambda: False
         self._lost: StoreLost | None = None
         self._stopped = asyncio.Event()
         self._closing: asyncio.Task[None] | None = None
@@ -235,6 +245,19 @@ class SqliteStore:
             if connection is not None:
                 await connection.fetch("PRAGMA shrink_memory")
 
+    def give_way(self, busy: Callable[[], bool]) -> None:
+        """Make no checkpoint while ``busy()``, as long as that can wait; let_go_on() says that it is over.
+
+        A checkpoint writes and syncs pages all over the file. A unit of work that comes meanwhile waits for it, and a
+        press has two.
+        """
+        self._busy = busy
+
+    def let_go_on(self) -> None:
+        """Make the checkpoint that stood back, if there is one."""
+        if self._commits >= CHECKPOINT_EVERY and self._closing is None:
+            self._waiting.put_nowait(_Moment())
+
     def copies(self) -> Copies:
         """What `ksef-agent backup` wrote of its newest runs."""
         return copies.read(self.path)
@@ -281,15 +304,18 @@ class SqliteStore:
 
     async def _run_writer(self) -> None:
         try:
-            while (unit := await self._waiting.get()) is not None:
-                await self._perform(unit)
-                await self._checkpoint_when_due()
+            while (next_one := await self._waiting.get()) is not None:
+                if isinstance(next_one, _Unit):
+                    await self._perform(next_one)
+                if self._pause_is_due():
+                    await self._checkpoint()
+                    await self._reserve_ahead()
         except asyncio.CancelledError:
             self._lose(StoreLost("Zapis przerwano, zanim było wiadomo, czy się powiódł."))
             raise
         finally:
             while not self._waiting.empty():
-                if (unit := self._waiting.get_nowait()) is not None:
+                if isinstance(unit := self._waiting.get_nowait(), _Unit):
                     unit.fail(self._lost or Unavailable("Agent kończy pracę.", code="store-closed"))
 
     async def _perform(self, unit: _Unit) -> None:
@@ -366,10 +392,15 @@ class SqliteStore:
             unit.end()
             await roll_back(reader)
 
-    async def _checkpoint_when_due(self) -> None:
+    def _pause_is_due(self) -> bool:
+        if self._guard is None or self._lost is not None or self._commits < CHECKPOINT_EVERY:
+            return False
+        return self._commits >= CHECKPOINT_LATEST * CHECKPOINT_EVERY or not self._busy()
+
+    async def _checkpoint(self) -> None:
         """Copy the WAL into the database, here and not inside SQLite, which would swallow a failed fsync."""
-        if self._writer is None or self._guard is None or self._lost is not None or self._commits < CHECKPOINT_EVERY:
-            return
+        assert self._writer is not None
+        assert self._guard is not None
         self._commits = 0
         try:
             await self._writer.fetch("PRAGMA wal_checkpoint(PASSIVE)")
@@ -380,6 +411,21 @@ class SqliteStore:
                 self._lose(StoreLost(f"Błąd zapisu na dysk: {error}."))
         finally:
             self._guard.files.written()  # one that failed has brought some pages into the database, too
+
+    async def _reserve_ahead(self) -> None:
+        guard, writer = self._guard, self._writer
+        if guard is None or writer is None or self._lost is not None:
+            return
+
+        async def reserve(_: Connection) -> None:
+            guard.in_pause()
+
+        try:
+            await writer.drive(reserve)  # in the thread in which all else happens to the mark
+        except StoreLost as error:
+            self._lose(error)
+        except Unavailable:
+            log.warning("no room to reserve numbers ahead; the press that finds none left says so")
 
     async def _close(self) -> None:
         try:

@@ -63,3 +63,12 @@ async def test_a_press_that_comes_while_a_page_of_a_report_is_written_does_not_w
     await asyncio.gather(writing, *pressing)
     assert len(written) == 5 * ROWS_AT_ONCE
     await store.close()
+
+
+async def test_whoever_waits_for_the_last_press_is_told_once() -> None:
+    presses = Presses(FakeClock())
+    told: list[bool] = []
+    presses.when_over(lambda: told.append(presses.any))
+    with presses.under_way(), presses.under_way():
+        assert presses.any
+    assert told == [False]
