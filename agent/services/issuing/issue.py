@@ -20,7 +20,7 @@ from typing import NoReturn
 
 from agent.domain.callers import Caller, Role
 from agent.domain.corrections.correction import Correction
-from agent.domain.errors import AgentError
+from agent.domain.errors import AgentError, Unavailable
 from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import LEGAL_BASIS, InvoiceRecord, Mode, NewInvoice, Sale
 from agent.domain.lifecycle import InvoiceState
@@ -224,14 +224,19 @@ class Issuing:
         decision = self._mode.decide(now, kept_for_presses=not press.at_counter and self._hand_over.sends_kept())
         moment = Moment(now, decision)
         paper_at_once = press.at_counter and not press.own_printing and not decision.attempt_online
-        async with self._hand_over.ready_printer(wanted=paper_at_once) as ready:
-            committed = await self._store.write(partial(self._commit, press, checked, moment, ready=ready))
-            await release_unused(ready, committed.papers)
-            if not committed.outcome.replayed:
-                self._clock_check.issued(now)
-                self._changed.set()
-                self._tell_mode(decision)
-                return await self._after_commit(committed, press, moment, begun)
+        try:
+            async with self._hand_over.ready_printer(wanted=paper_at_once) as ready:
+                committed = await self._store.write(partial(self._commit, press, checked, moment, ready=ready))
+                await release_unused(ready, committed.papers)
+                if not committed.outcome.replayed:
+                    self._clock_check.issued(now)
+                    self._changed.set()
+                    self._tell_mode(decision)
+                    return await self._brought_on(committed, press, moment, begun)
+        except Unavailable:
+            if (seen := await self._seen(press)) is not None:
+                return seen
+            raise
         await self._again(committed.outcome, press)
         return committed.outcome
 
@@ -242,12 +247,29 @@ class Issuing:
             await self._again(seen, press)
         return seen
 
+    async def _brought_on(self, committed: Committed, press: Press, moment: Moment, begun: float) -> IssueOutcome:
+        """Send and print what is durable; answer for it too where a full disk lets nothing more be stored.
+
+        That error says that nothing was stored: whoever believed it would sell the same under another key. The queue
+        sends, and a repeat prints.
+        """
+        try:
+            return await self._after_commit(committed, press, moment, begun)
+        except Unavailable as error:
+            LOG.warning("issued, and nothing more of the press could be stored: %s", error.detail)
+            await self._hand_over.rest(committed.outcome, at_counter=False)
+            return committed.outcome
+
     async def _again(self, seen: IssueOutcome, press: Press) -> None:
-        """Print what a crash kept from its first paper."""
-        if press.at_counter:
+        """Print what a crash, or a full disk, kept from its first paper."""
+        if not press.at_counter:
+            return
+        try:
             await self._hand_over.first_papers(seen.invoice_ids)
             if seen.held_id is not None:
                 await self._hand_over.first_slip(seen.held_id)
+        except Unavailable as error:
+            LOG.warning("what a key made could not be printed: %s", error.detail)
 
     async def rehearse(self, body: bytes, printer: ReadyPrinter) -> IssueOutcome:
         """Do with a JSON sale what an offline press does, as if ``printer`` had printed it, and roll it back.
