@@ -14,10 +14,11 @@ from agent.hub.ports.log import Log
 from agent.hub.ports.outcomes import Outcomes
 from agent.hub.ports.parties import Parties
 from agent.hub.ports.sessions import Sessions
-from agent.hub.ports.store import BUSY, HubStore, HubTransaction, Leadership, T, Work
+from agent.hub.ports.store import BUSY, DISK_FULL, HubStore, HubTransaction, Leadership, T, Work
 
 __all__ = [
     "BUSY",
+    "DISK_FULL",
     "Books",
     "Fleet",
     "HubStore",

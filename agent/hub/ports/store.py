@@ -18,6 +18,7 @@ from agent.hub.ports.sessions import Sessions
 T = TypeVar("T")
 
 BUSY = "hub-busy"
+DISK_FULL = "disk-full"
 """Code of Unavailable where more waits than the store can take: nothing was stored."""
 
 

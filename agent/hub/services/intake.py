@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -12,14 +12,14 @@ from agent.domain.json_io.canonical import Json
 from agent.domain.values import dataclass
 from agent.hub.domain.records import HubInvoice, InvoiceFacts, Offer, Refusal, Till
 from agent.hub.domain.states import HubState
-from agent.hub.ports import BUSY, HubStore, HubTransaction
+from agent.hub.ports import BUSY, DISK_FULL, HubStore, HubTransaction, T
 
 LOG = logging.getLogger("agent.hub")
 SLICE = 100
 """Invoices of a bulk hand-over per transaction: a press in between never waits for a thousand rows."""
 DRAINING = "draining"
 """In the notebook: the hub takes nothing new, since when and on whose word."""
-NOTHING_STORED = frozenset({BUSY, "hub-draining", "disk-full"})
+NOTHING_STORED = frozenset({BUSY, "hub-draining", DISK_FULL})
 """Codes of Unavailable after which nothing of the slice is here; after another one it may be."""
 REPLACED = Refusal(0, "Kasa zastąpiła ten plik korektą techniczną, zanim wysłała go centrala.")
 
@@ -55,12 +55,14 @@ class Taken:
 class Intake:
     """Takes what tills hand over."""
 
-    def __init__(self, store: HubStore) -> None:
+    def __init__(self, store: HubStore, tell: Callable[[str | None], None] = lambda _: None) -> None:
+        """``tell`` hears after each unit why a full disk refused it, a Polish sentence; None where it was stored."""
         self._store = store
+        self._tell = tell
 
     async def take(self, till: Till, offer: Offer) -> HubInvoice:
         """Make one invoice durable and return it as it stands. NumberTaken, Unavailable "hub-draining"."""
-        (taken,) = await self._store.write(partial(_take_all, till, [offer]))
+        (taken,) = await self._stored(partial(_take_all, till, [offer]))
         return taken.or_refused()
 
     async def keep(self, till: Till, offer: Offer) -> HubInvoice:
@@ -75,7 +77,7 @@ class Intake:
                 return taken
             return Taken(await tx.invoices.move(offer.sha256, HubState.EXEMPT, InvoiceFacts()))
 
-        return (await self._store.write(work)).or_refused()
+        return (await self._stored(work)).or_refused()
 
     async def close(self, till: Till, sha256: bytes, at: datetime) -> HubInvoice:
         """Note that a manager closed the case of a refused invoice on its till; again changes nothing. NotFound."""
@@ -101,12 +103,22 @@ class Intake:
         found: list[Taken] = []
         for start in range(0, len(offers), SLICE):
             try:
-                found += await self._store.write(partial(_take_all, till, offers[start : start + SLICE]))
+                found += await self._stored(partial(_take_all, till, offers[start : start + SLICE]))
             except Unavailable as error:
                 if not found or error.code not in NOTHING_STORED:
                     raise
                 return found + [Taken(None, error)] * (len(offers) - len(found))
         return found
+
+    async def _stored(self, work: Callable[[HubTransaction], Awaitable[T]]) -> T:
+        try:
+            made = await self._store.write(work)
+        except Unavailable as error:
+            if error.code == DISK_FULL:
+                self._tell(error.detail)
+            raise
+        self._tell(None)
+        return made
 
 
 async def _take_all(till: Till, offers: Sequence[Offer], tx: HubTransaction) -> list[Taken]:

@@ -11,6 +11,8 @@ from agent.ports import Clock
 from agent.services.heartbeats import Beat
 
 PROBE_SECONDS = 10.0
+REMEMBERED_SECONDS = 600.0
+"""A till that was refused asks again sooner; one that does not is gone, and nobody is refused any more."""
 NOTE = "intake-probe"
 """In the notebook: when the newest probe was stored."""
 
@@ -27,8 +29,23 @@ class IntakeProbe:
         self._store = store
         self._clock = clock
         self._beat = beat
-        self.refused: str | None = None
-        """Why the newest unit was refused, a Polish sentence; None where it was stored."""
+        self._probe_refused: str | None = None
+        self._till_refused: tuple[str, float] | None = None
+        """Why, and when by the monotonic clock."""
+
+    @property
+    def refused(self) -> str | None:
+        """Why units are refused, a Polish sentence; None where they are stored."""
+        if self._till_refused is not None and self._clock.monotonic() - self._till_refused[1] < REMEMBERED_SECONDS:
+            return self._till_refused[0]
+        return self._probe_refused
+
+    def told(self, refusal: str | None) -> None:
+        """Hear from the intake what a full disk refused a till, or that it stored something.
+
+        On a full disk PostgreSQL still finds room for a note, and refuses what a table has to grow for.
+        """
+        self._till_refused = None if refusal is None else (refusal, self._clock.monotonic())
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -43,9 +60,9 @@ class IntakeProbe:
         except Unavailable as error:
             if error.code == BUSY:
                 return
-            self.refused = error.detail
+            self._probe_refused = error.detail
         else:
-            self.refused = None
+            self._probe_refused = None
         self._beat()
 
     async def _note(self, tx: HubTransaction) -> None:

@@ -84,6 +84,7 @@ async def listening(
         rate_limited=hub.rate_limited,
         refused=lambda: hub.intake_probe.refused,
         ksef_time=hub.ksef_time,
+        told=hub.intake_probe.told,
     )
     app[OPEN_TOKEN] = open_token or ""
     app.add_routes(extra)

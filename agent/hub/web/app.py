@@ -64,11 +64,13 @@ def hub_app(
     rate_limited: Mapping[str, int] | None = None,
     refused: Callable[[], str | None] = lambda: None,
     ksef_time: KsefTime | None = None,
+    told: Callable[[str | None], None] = lambda _: None,
 ) -> web.Application:
     """Application of the hub's listener: tills under /v1/, people and monitoring beside them.
 
     ``rate_limited``: by NIP, how many calls of this process KSeF turned away (429). ``refused``: see Fleet.
     ``ksef_time``: what tills are told of the time; without it nobody vouches for the clock but a time server.
+    ``told``: see Intake.
     """
     app = web.Application(
         middlewares=[
@@ -85,7 +87,7 @@ def hub_app(
     app[CLOCK] = clock
     app[KSEF_TIME] = ksef_time = ksef_time or KsefTime(never, clock)
     app[BULK_ROOM] = BulkRoom()
-    app[INTAKE] = Intake(store)
+    app[INTAKE] = Intake(store, told)
     app[OUTCOMES] = Outcomes(store, clock)
     certificates = OfflineCertificates(store, clock, keys or OfflineKeys())
     app[OFFLINE_CERTIFICATES] = certificates

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent.domain.calendar import WARSAW, BusinessCalendar, end_of_day
+from agent.domain.errors import Unavailable
 from agent.domain.json_io.canonical import Json
 from agent.hub.courier.rate_limited import RateLimitedCalls
 from agent.hub.courier.state import CERTIFICATES, STATE, written
@@ -22,11 +23,13 @@ from agent.hub.domain.presence import Presence
 from agent.hub.domain.records import LastBeat
 from agent.hub.ports import HubTransaction
 from agent.hub.services.fleet import Fleet
-from agent.hub.services.intake_probe import NOTE, IntakeProbe
+from agent.hub.services.intake import Intake
+from agent.hub.services.intake_probe import NOTE, REMEMBERED_SECONDS, IntakeProbe
 from agent.hub.services.overview import BACKUP
 from agent.hub.settings.model import FleetSettings
 from agent.hub.web.metrics import render
 from agent.hub_contract.heartbeat import Heartbeat
+from agent.services.heartbeats import unheard
 from agent.store.failures import disk_full
 from tests.fakes.clock import FakeClock
 from tests.fakes.hub_stores import NIP, offer, seller_and_till, sqlite_hub
@@ -157,6 +160,43 @@ async def test_a_hub_that_can_store_nothing_says_so(tmp_path: Path, monkeypatch:
         await probe.probe()
         assert (await fleet.look()).troubles == ()
         assert len(beats) == 3, "a restart would mend nothing"
+
+
+async def test_what_tills_are_refused_counts_though_a_note_finds_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL on a full disk: the note lies in a page that is there, an invoice needs another one."""
+
+    async def refuse(_work: object) -> None:
+        raise disk_full()
+
+    clock = FakeClock()
+    async with sqlite_hub(tmp_path, clock, threaded=False) as store:
+        till = await seller_and_till(store)
+        probe = IntakeProbe(store, clock, unheard)
+        intake = Intake(store, probe.told)
+        fleet = Fleet(store, clock, FleetSettings(), "1.0", refused=lambda: probe.refused)
+        ways = (
+            lambda: intake.take(till, offer()),
+            lambda: intake.keep(till, offer()),
+            lambda: intake.take_all(till, [offer()]),
+        )
+        for way in ways:
+            with monkeypatch.context() as patched:
+                patched.setattr(store, "write", refuse)
+                with pytest.raises(Unavailable):
+                    await way()
+            await probe.probe()
+            assert "store-refuses" in {each.code for each in (await fleet.look()).troubles}
+            await clock.advance(REMEMBERED_SECONDS)
+            assert probe.refused is None, "no till was refused lately"
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "write", refuse)
+            with pytest.raises(Unavailable):
+                await intake.take(till, offer())
+        assert probe.refused is not None
+        await intake.take(till, offer())
+        assert probe.refused is None, "there is room again"
 
 
 @needs_promtool
