@@ -110,15 +110,16 @@ def command(settings: Settings, *, backup: Path, ordered: dict[str, int], yes: b
     _tell_outcome(outcome)
 
 
-def _restore(backup: Path, database: Path, found: Summary, sources: Sources, numbers: Plan) -> dict[str, str | None]:
+def _restore(backup: Path, database: Path, found: Summary, sources: Sources, numbers: Plan) -> dict[str, Json]:
     """Do it; return what lies where."""
     moment = SystemClock().now().strftime("%Y%m%dT%H%M%S.%fZ")
     target = database.resolve()
     aside = target.with_name(f"{target.name}.replaced-{moment}")
     existed = target.exists()
     unsent = [document.number for document in sources.lacking if document.ksef_number is None]
+    folder = aside.with_name(f"{aside.name}-xml")
     try:
-        folder = save_documents(target, aside.with_name(f"{aside.name}-xml"), unsent) if existed and unsent else None
+        lost = save_documents([*([target] if existed else []), *sources.copies], folder, unsent)
     except OSError as error:
         raise Refused(
             f"Nie można zapisać plików XML obok {target}: {polish_reason(error)}.", code="not-writable"
@@ -136,7 +137,8 @@ def _restore(backup: Path, database: Path, found: Summary, sources: Sources, num
     return {
         "database": str(database),
         "replaced": str(aside) if existed else None,
-        "documents": None if folder is None else str(folder),
+        "documents": str(folder) if len(lost) < len(unsent) else None,
+        "without_document": list(lost),
     }
 
 
@@ -249,7 +251,7 @@ def _tell_plan(found: Summary, numbers: Plan) -> None:
         click.echo(f"Seria {series}: następny numer {last + 1}" + (f" (pominięte: {skipped})." if skipped else "."))
 
 
-def _tell_outcome(outcome: dict[str, str | None]) -> None:
+def _tell_outcome(outcome: dict[str, Json]) -> None:
     click.echo(f"Przywrócono {outcome['database']}.")
     if outcome["replaced"] is not None:
         click.echo(f"Poprzednia baza została w {outcome['replaced']}.")
@@ -257,4 +259,10 @@ def _tell_outcome(outcome: dict[str, str | None]) -> None:
         click.echo(
             f"Pliki XML faktur bez numeru KSeF są w {outcome['documents']}. Tych, których KSeF nie ma, nie prześle już "
             "nikt inny: po starcie agenta ksef-agent issue PLIK.xml dla każdej."
+        )
+    if lost := outcome["without_document"]:
+        assert isinstance(lost, list)
+        click.echo(
+            f"Plików XML tych faktur nikt nie ma ({len(lost)}): {', '.join(map(str, lost))}. Sprawdź każdą w KSeF; "
+            "której tam nie ma, tej nikt nie prześle: odszukaj wydruk i oddaj sprawę księgowości."
         )

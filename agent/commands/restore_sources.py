@@ -47,6 +47,8 @@ class Sources:
     """Series that are used next."""
     still_waiting: frozenset[str] | None
     """Corrections without a number that still wait in the replaced database; None: it cannot be asked."""
+    copies: tuple[Path, ...] = ()
+    """Other copies of this seller's invoices."""
     last_webhook: int = 0
     """The highest webhook id that the replaced database may have given; 0: it cannot be asked."""
 
@@ -70,10 +72,12 @@ def gather(settings: Settings, backup: Path, copy: Summary, database: Path, cloc
         witnesses.append(of_mark(mark))
     elif trouble is not None:
         witnesses.append(Witness("zapis najwyższych numerów", trouble=trouble))
+    copies = []
     for path in _other_copies(backup, database, settings.backup.dir):
         found = of_copy(path, nip, without=there)
         if found is not None:
             witnesses.append(found)
+            copies.append(path)
     ledger = asyncio.run(_ask_ksef(settings, _since(copy, now), clock))
     witnesses.append(_of_ledger(ledger, settings.read_number))
     today = local_date(now)
@@ -83,6 +87,7 @@ def gather(settings: Settings, backup: Path, copy: Summary, database: Path, cloc
         lacking(there, witnesses),
         tuple(series_name(name, till=settings.till, issued_on=today) for name in settings.issue.series_templates),
         waiting_corrections(database) if replaced is not None and replaced.most is not None else None,
+        tuple(copies),
         newest_webhook(database),
     )
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -110,24 +110,32 @@ def _move_beside(database: Path, aside: Path) -> None:
     sync_folder(database.parent)
 
 
-def save_documents(database: Path, folder: Path, numbers: Sequence[str]) -> Path | None:
-    """Write the XML of these invoices into a new folder, one file each; None where none can be read unchanged.
+def save_documents(databases: Sequence[Path], folder: Path, numbers: Sequence[str]) -> tuple[str, ...]:
+    """Write the XML of these invoices into a new folder, one file each; return those that nobody has unchanged.
 
-    The database is replaced afterwards, and KSeF may not have them yet. OSError where the folder cannot be written.
+    ``databases``: who may have them, the database that is about to be replaced first. KSeF may not have them yet. No
+    folder is made where nothing can be written into it; OSError where it cannot be written.
     """
     found: dict[str, bytes] = {}
-    try:
-        with legible(), closing(soundness.open_readonly(database)) as connection:
-            for number in numbers:
-                for row in connection.execute(_DOCUMENT, (number,)):
-                    if row["xml"] is not None and hashlib.sha256(row["xml"]).digest() == row["sha256"]:
-                        found[number] = row["xml"]
-    except (sqlite3.Error, TypeError):
-        pass  # what was read until here
+    for database in databases:
+        for number, xml in _documents_in(database, [each for each in numbers if each not in found]):
+            found[number] = xml
     if not found:
-        return None
+        return tuple(numbers)
     folder.mkdir(mode=0o700)
     for number, xml in found.items():
         name = re.sub(r"[^\w.-]+", "-", number)[:80]
         write_whole(folder / f"{name}.xml", xml, 0o600)
-    return folder
+    return tuple(number for number in numbers if number not in found)
+
+
+def _documents_in(database: Path, numbers: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield what can be read unchanged, each by itself: one damaged page does not hide the others."""
+    for number in numbers:
+        try:
+            with legible(), closing(soundness.open_readonly(database)) as connection:
+                for row in connection.execute(_DOCUMENT, (number,)):
+                    if row["xml"] is not None and hashlib.sha256(row["xml"]).digest() == row["sha256"]:
+                        yield number, row["xml"]
+        except (sqlite3.Error, TypeError):
+            continue

@@ -399,7 +399,32 @@ def test_bytes_that_ksef_may_not_have_are_kept_as_files(till: Path, database: Pa
     (file,) = Path(facts["documents"]).iterdir()
     assert file.name == "FV-1-2026-11-000025.xml"
     assert file.read_bytes() == new_invoice("25").xml
-    assert answer(run(till, str(copy), "--json"))["documents"] is None, "nothing lacks twice: those are in no database"
+    again = answer(run(till, str(copy), "--json"))
+    (same,) = Path(again["documents"]).iterdir()
+    assert same.read_bytes() == file.read_bytes(), "it lacks again, and the database that was replaced first has it"
+    assert again["without_document"] == []
+
+
+@pytest.mark.parametrize("left", ["another copy", "nobody"])
+def test_bytes_of_a_database_that_is_gone_are_taken_from_another_copy(
+    till: Path, database: Path, copy: Path, left: str
+) -> None:
+    """The newest copy has an offline invoice, and somebody puts an older one back."""
+    sell(database, 1, InvoiceState.ISSUED)
+    other = copy.with_name("newer.db")
+    made = CliRunner().invoke(backup.command, [str(other), "--config", str(till / "config.toml")])
+    assert made.exit_code == 0, made.output
+    database.unlink()
+    if left == "nobody":
+        tamper(other, "UPDATE versions SET xml = x'00' WHERE invoice_id = 'inv-25'")
+    result = run(till, str(copy), "--yes")
+    assert result.exit_code == 0, result.exception or result.output
+    said = "Plików XML tych faktur nikt nie ma (1): FV-1/2026/11/000025."
+    files = [each.name for each in database.parent.glob("*-xml/*")]
+    if left == "nobody":
+        assert (files, said in result.output) == ([], True)
+    else:
+        assert (files, said in result.output) == (["FV-1-2026-11-000025.xml"], False)
 
 
 def held(name: str) -> HeldCorrection:
