@@ -25,7 +25,7 @@ from tests.fakes.agent_process import PROGRAM, AgentProcess, agent_process
 ROOT = Path(__file__).parents[2]
 HOME = Path("opt/ksef-agent")
 UNIT = ROOT / "systemd/ksef-agent.service"
-MEMORY = ("MALLOC_ARENA_MAX", "SSL_CERT_FILE", "FROZENLIST_NO_EXTENSIONS")
+MEMORY = ("MALLOC_ARENA_MAX", "SSL_CERT_FILE", "FROZENLIST_NO_EXTENSIONS", "PYTHONTZPATH")
 """Lines of the unit that concern memory."""
 DEBIAN_PYTHON = f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"
 STARTS = 5

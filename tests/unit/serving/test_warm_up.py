@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aiohttp import helpers
+from aiohttp.test_utils import make_mocked_request
 
 from agent.domain.errors import Unavailable
 from agent.domain.paper.receipt import Receipt
-from agent.serving.warm_up import warm_up
+from agent.serving.warm_up import REHEARSALS, warm_up
 from agent.store.connection import Parameters
 from agent.store.unit import UnitConnection
 from agent.web import json_views, wire
@@ -41,7 +43,7 @@ async def test_it_makes_a_whole_document_and_leaves_nothing(tmp_path: Path, monk
         monkeypatch.setattr("printers.printer_set.encode", noted)
         before, head = rows(place), await place.store.read(lambda tx: tx.events.newest())
         await warm_up(place)
-        assert len(laid_out) == 1
+        assert len(laid_out) == REHEARSALS
         assert rows(place) == before
         assert await place.store.read(lambda tx: tx.events.newest()) == head
         assert place.printer.papers == []
@@ -74,6 +76,16 @@ async def test_a_press_after_it_does_nothing_for_the_first_time(
         assert run == prepared
         assert forms > 0
         assert wire.omitted.cache_info().misses == forms
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/xml"])
+async def test_the_type_of_a_press_is_known_after_it(tmp_path: Path, kind: str) -> None:
+    helpers.parse_content_type.cache_clear()
+    async with world(tmp_path) as place:
+        await warm_up(place)
+        known = helpers.parse_content_type.cache_info().misses
+        assert make_mocked_request("POST", "/v1/invoices", {"Content-Type": kind}).content_type == kind
+        assert helpers.parse_content_type.cache_info().misses == known
 
 
 async def test_what_fails_in_it_is_left_to_presses(
