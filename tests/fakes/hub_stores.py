@@ -35,6 +35,7 @@ class Postgres:
     def __init__(self) -> None:
         self._stack = ExitStack()
         self._cluster: Cluster | None = None
+        self._has_template = False
         self._made: list[str] = []
 
     def running(self) -> Cluster:
@@ -48,17 +49,18 @@ class Postgres:
         for dsn in self._made:
             if await _emptied(dsn):
                 return dsn
-        if not self._made:
-            await execute(self.running().dsn("postgres"), f"CREATE DATABASE {TEMPLATE}")
-            connection = await asyncpg.connect(self.running().dsn(TEMPLATE))
-            await migrate(connection, FakeClock().now())
-            await connection.close()
         self._made.append(await self.own_database())
         return self._made[-1]
 
     async def own_database(self) -> str:
-        """Return the DSN of a database that the test may spoil; nobody gets it after it."""
-        return await fresh_database(self.running(), TEMPLATE if self._made else "template1")
+        """Return the DSN of the same that the test may spoil; nobody gets it after it."""
+        if not self._has_template:
+            await execute(self.running().dsn("postgres"), f"CREATE DATABASE {TEMPLATE}")
+            connection = await asyncpg.connect(self.running().dsn(TEMPLATE))
+            await migrate(connection, FakeClock().now())
+            await connection.close()
+            self._has_template = True
+        return await fresh_database(self.running(), TEMPLATE)
 
     def stop(self) -> None:
         """End it."""

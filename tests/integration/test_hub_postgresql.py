@@ -391,7 +391,6 @@ async def test_a_server_out_of_reach_is_one_sentence(tmp_path: Path) -> None:
 
 
 async def test_a_server_that_acknowledges_before_it_syncs_is_refused(postgres: Postgres) -> None:
-    await postgres.database()
     dsn = await postgres.own_database()
     name = urlsplit(dsn).path.removeprefix("/")
     await execute(postgres.running().dsn("postgres"), f"ALTER DATABASE {name} SET synchronous_commit = off")
@@ -400,7 +399,6 @@ async def test_a_server_that_acknowledges_before_it_syncs_is_refused(postgres: P
 
 
 async def test_a_database_of_a_newer_program_is_refused(postgres: Postgres) -> None:
-    await postgres.database()
     dsn = await postgres.own_database()
     await execute(dsn, "INSERT INTO schema_version VALUES (999, 'future', '', now())")
     with pytest.raises(StoreUnfit, match="999"):
