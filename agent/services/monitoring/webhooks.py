@@ -124,10 +124,13 @@ class Outbox:
 
     async def run(self) -> None:
         """Deliver until cancelled."""
-        refused = 0
+        refused, stuck_at = 0, None
         while True:
             news = self._changed.next()
-            refused = 0 if await self.deliver_all() else refused + 1
+            if await self.deliver_all():
+                refused = 0
+            else:  # of another message than before it is the first time
+                refused, stuck_at = refused + 1 if self._seen == stuck_at else 1, self._seen
             if refused:
                 await self._clock.sleep(PAUSES[min(refused, len(PAUSES)) - 1])
             else:

@@ -9,10 +9,11 @@ import json
 import re
 import sys
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,12 @@ from agent.domain.event_kinds import EventKind
 from agent.domain.monitoring.alert import AlertCode
 from agent.domain.monitoring.webhook_ids import NOTE, WebhookIds
 from agent.outbound import Outbound, Webhooks
-from agent.services.monitoring.webhooks import INVOICE_TYPES, PAGE, Outbox, Subscriber
+from agent.services.monitoring.webhooks import INVOICE_TYPES, PAGE, PAUSES, Outbox, Subscriber
 from agent.system.clock import SystemClock
 from tests.fakes.clock import FakeClock
 from tests.fakes.world import World, world
 
+MESSAGES = 12
 SECRET = b"a secret of at least thirty-two letters"
 DOCUMENT = Path(__file__).parents[3] / "docs" / "webhooks.md"
 
@@ -196,6 +198,44 @@ async def test_a_refused_message_comes_again_before_any_other(tmp_path: Path, an
         assert receiver.ids == sorted(receiver.ids)
         assert {message["id"] for message in receiver.refused} <= {unique[1]}
         assert (await outbox.status()).failing_with is None
+
+
+async def test_each_message_begins_its_own_pauses(tmp_path: Path) -> None:
+    """A receiver that refuses one in a hundred of a long backlog waited five minutes for each of them."""
+
+    class Moody:
+        """Refuses every message once, the last one again and again."""
+
+        def __init__(self) -> None:
+            self.heard: list[tuple[str, float]] = []
+
+        async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | str:
+            del url, body
+            event = headers["X-Ksef-Agent-Event"]
+            self.heard.append((event, place.clock.monotonic()))
+            seen = [each for each, _ in self.heard].count(event)
+            return 204 if seen == 2 and len({each for each, _ in self.heard}) < MESSAGES else 503
+
+    async with world(tmp_path) as place:
+        moody = Moody()
+        outbox = place.outbox(moody, shop_at("https://shop.example/"))
+        await outbox.load()
+        for _ in range(MESSAGES // 2):
+            await place.sell()
+        loop = asyncio.ensure_future(outbox.run())
+        for _ in range(400):
+            await place.clock.advance(1)
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+        times: dict[str, list[float]] = {}
+        for event, at in moody.heard:
+            times.setdefault(event, []).append(at)
+        *taken, last = times.values()
+        assert len(taken) == MESSAGES - 1
+        assert {round(second - first) for first, second in taken} == {1}
+        waits = [round(after - before) for before, after in pairwise(last)]
+        assert waits == list(map(round, PAUSES))[: len(waits)]
+        assert len(waits) >= 4
 
 
 async def test_a_restarted_receiver_and_a_restarted_agent_lose_nothing(tmp_path: Path) -> None:
