@@ -15,6 +15,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from itertools import chain, repeat
 
@@ -56,6 +57,7 @@ from agent.services.signals import Signal
 
 POLL_STEPS = (0.1, 0.2, 0.3, 0.5, 0.5, 1.0, 1.0, 2.0, 3.0, 5.0)
 """Seconds between status questions after the first one (first_question.py); the last one repeats."""
+ONE_DAY = timedelta(days=1)
 IN_VAIN = 3
 """After so many presses in a row that waited for their number in vain, though KSeF had the invoice, none waits for it
 until KSeF decides something: its questions may fail for hours, or what it says be "150" all day. The same of presses
@@ -127,9 +129,21 @@ class InvoiceSender:
         return invoice_id in self._busy
 
     def due(self, records: Sequence[Unsent], *, together: bool = False) -> list[Unsent]:
-        """Return what may be tried now; ``together``: also what only single sends have to wait for."""
+        """Return what may be tried now; ``together``: also what only single sends have to wait for.
+
+        What a clock that was ahead dated tomorrow waits for that day: KSeF would refuse it now, and a customer has its
+        paper. What is dated later goes, and a person decides: nobody waits for that day.
+        """
         now, waits = self._clock_check.best(), self._records.waits
-        return [each for each in records if not self.busy(each.id) and waits.over(each, now, together=together)]
+        today = self._clock_check.vouched_day()
+        early = None if today is None else today + ONE_DAY
+        return [
+            each
+            for each in records
+            if not self.busy(each.id)
+            and waits.over(each, now, together=together)
+            and not (each.state is InvoiceState.ISSUED and each.issued_on == early)
+        ]
 
     async def deliver(self, invoice_id: str, asking: float = ASKING_SECONDS, *, pressed: bool = False) -> InvoiceRecord:
         """Send if it waits, then ask for ``asking`` seconds or until KSeF decides.

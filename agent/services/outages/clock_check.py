@@ -198,6 +198,12 @@ class ClockCheck:
         """Tell whether the right time has another Polish date: P_1 would not be the day of sending."""
         return local_date(now) != local_date(now + timedelta(seconds=self.skew() or 0.0))
 
+    def vouched_day(self) -> date | None:
+        """Return the Polish date that KSeF, a time server or a manager vouches for; None where nobody does."""
+        reading = self._reading()
+        mark = self._vouched(reading)
+        return None if mark is None else local_date(mark.now(reading.monotonic))
+
     def answer(self) -> ClockAnswer:
         """Return the clock for screens."""
         reading = self._reading()
