@@ -34,7 +34,7 @@ from agent.domain.rejection import abandoned
 from agent.domain.values import dataclass
 from agent.ports import Clock, HeldCorrection, Json, Store, Transaction
 from agent.services.corrections.money_back import pending_sentence
-from agent.services.corrections.slip_log import due, of_slip, trouble
+from agent.services.corrections.slip_log import due, handed_out, of_slip, trouble
 from agent.services.paper.interrupted import PAPER_DUE
 from agent.services.signals import Signal
 
@@ -306,19 +306,25 @@ async def describe(tx: Transaction, held: HeldCorrection) -> HeldAnswer:
 
 
 async def _hand_over(tx: Transaction, held: HeldCorrection, correction: Correction) -> str:
-    """Return the sentence for the cashier."""
-    if held.state is HeldState.ISSUED:
-        return "Korekta została wystawiona."
+    """Return the sentence for the cashier.
+
+    Its money changes hands at the press, so it is named also where the number came, and the correction with it, before
+    the cashier was answered, or had read the answer.
+    """
     if held.state is HeldState.REFUSED:
         return f"Korekty nie można wystawić – zawołaj kierownika. {held.problem}"
     base = await tx.invoices.get(held.base_id)
-    if base.state is InvoiceState.REJECTED:
-        return f"KSeF odrzucił fakturę {base.number} – zawołaj kierownika. Korekta czeka na jej korektę techniczną."
     money = pending_sentence(correction, base.payments)
-    sentence = f"{money} {(await _look(held, tx)).correction.waiting_sentence}".lstrip()
     events = await tx.events.of_invoice(held.base_id)
     slip = of_slip(events, held.id)
-    if not slip and due(events, held.id) is False:
+    wanted = due(events, held.id)
+    if held.state is HeldState.ISSUED:
+        left = wanted is True and not handed_out(slip)
+        return f"Korekta została wystawiona.{' Wydrukuj ją klientowi.' if left else ''}{money}"
+    if base.state is InvoiceState.REJECTED:
+        return f"KSeF odrzucił fakturę {base.number} – zawołaj kierownika. Korekta czeka na jej korektę techniczną."
+    sentence = f"{money} {(await _look(held, tx)).correction.waiting_sentence}".lstrip()
+    if not slip and wanted is False:
         return sentence
-    paper = trouble(slip)
+    paper = trouble(slip, wanted=wanted is True)
     return f"{paper or 'Wydaj klientowi potwierdzenie przyjęcia korekty.'} {sentence}"

@@ -60,8 +60,16 @@ def cut_off(slip: Sequence[Event]) -> Mapping[str, Json] | None:
     return None
 
 
-def trouble(events: Sequence[Event]) -> str | None:
-    """Return what is wrong with the newest slip, for the cashier; None where it is on paper or still printing."""
+def trouble(events: Sequence[Event], *, wanted: bool) -> str | None:
+    """Return what is wrong with the newest slip, for the cashier; None where it is on paper.
+
+    ``wanted``: somebody waits for one. Of none that the log knows, or knows no end of, nothing may be said to lie in
+    the printer: a full disk keeps the slip from its first byte, or what became of it from the log.
+    """
+    if not events and wanted:
+        return "Potwierdzenie dla klienta jeszcze się nie wydrukowało."
+    if events and events[-1].kind == EventKind.SLIP_PRINTING:
+        return "Trwa drukowanie potwierdzenia dla klienta."
     if not events or events[-1].kind != EventKind.SLIP_FAILED:
         return None
     if events[-1].data.get("outcome") == Outcome.UNKNOWN.value:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from agent.domain.callers import Caller
-from agent.domain.lifecycle import InvoiceState
+from agent.domain.lifecycle import HeldState, InvoiceState
 from agent.domain.values import dataclass
 from agent.ports import Store, Transaction
 from agent.services.corrections.pending import HeldAnswer, PendingCorrections
@@ -37,16 +37,19 @@ class Made:
 
     @property
     def waits(self) -> bool:
-        """Whether KSeF, or the number of a base, will still change it."""
-        return self.held is not None or bool(self.unnumbered)
+        """Whether KSeF, the number of a base, or a manager with a correction that was refused will still change it."""
+        held = self.held is not None and (self.held.state is HeldState.WAITING or self.held.to_close)
+        return held or bool(self.unnumbered)
 
     @property
     def status(self) -> str:
-        """issued, rejected (by KSeF), waiting (for its base), refused, skipped."""
+        """issued, rejected (by KSeF, or a correction with its base), waiting (for its base), refused, skipped."""
         if self.outcome.problem is not None:
             return "refused"
         if self.outcome.skipped:
             return "skipped"
+        if self.held is not None and self.held.state is HeldState.REFUSED:
+            return "rejected"
         if self.held is not None and not self.invoices:
             return "waiting"
         return "rejected" if any(each.record.state is InvoiceState.REJECTED for each in self.invoices) else "issued"

@@ -28,8 +28,8 @@ KINDS = frozenset(
     }
 )
 """Events of an invoice that change its answer."""
-OF_HELD = frozenset({EventKind.ISSUED, EventKind.CORRECTION_REFUSED})
-"""Events after which a correction may no longer wait."""
+OF_HELD = frozenset({EventKind.ISSUED, EventKind.CORRECTION_REFUSED, EventKind.CORRECTION_SETTLED})
+"""Events after which a correction may no longer wait, or its case be closed."""
 PAGE = 200
 HELD_SECONDS = 30.0
 """Between two tries to write answers that are held."""

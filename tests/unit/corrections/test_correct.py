@@ -460,6 +460,32 @@ async def test_nobody_is_told_to_hand_over_a_slip_that_nobody_waited_for(tmp_pat
         assert told.startswith("Wydaj klientowi potwierdzenie przyjęcia korekty.")
 
 
+async def test_the_money_is_told_although_the_number_came_before_the_answer(tmp_path: Path) -> None:
+    """It comes while the slip is printed, or before the cashier has read what the page shows."""
+    async with world(tmp_path) as place:
+        await place.lose_the_line()
+        base = await sell(place, payments=[{"method": "cash", "amount": "135.60"}])
+        held = (await correct(place, base, FULL, "k")).held
+        assert held is not None
+        await place.restore_the_line()
+        await place.catch_up()
+        again = (await correct(place, base, FULL, "k")).held
+        assert again is not None
+        assert (again.state, again.hand_over) == ("issued", "Korekta została wystawiona. Zwróć 135,60 zł gotówką.")
+
+
+async def test_a_correction_that_was_issued_before_its_slip_came_out_is_printed_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(tmp_path) as place:
+        base = await died_at_the_slip(place, "before", monkeypatch)
+        await place.restore_the_line()
+        await place.catch_up()
+        held = (await correct(place, base, FULL, "k")).held
+        assert held is not None
+        assert held.hand_over == "Korekta została wystawiona. Wydrukuj ją klientowi. Zwróć 135,60 zł."
+
+
 async def test_the_slip_is_printed_again_marked_while_the_correction_waits(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         place.gateway.up = False

@@ -21,7 +21,7 @@ from tests.fakes import counter
 from tests.fakes.drop_folder import Shop, folder_settings, remembered
 from tests.fakes.exchange import Item, Paperwork, epp
 from tests.fakes.folder import FakeFolder
-from tests.fakes.world import CASHIER, SELLER, press_until_answered, sale, world
+from tests.fakes.world import CASHIER, MANAGER, SELLER, press_until_answered, sale, world
 
 COFFEE = Item("KAWA", "Kawa „Źdźbło” 1 kg", Decimal("64.90"), Decimal(2))
 SHOP = {11: SELLER.nip}
@@ -482,6 +482,28 @@ async def test_a_correction_waits_for_its_base_and_its_answer_follows(tmp_path: 
         assert document(here.answer("b.epp"))["invoice"]["state"] == "accepted"
         unknown = Paperwork(returned.items, kind="KFS", number="KFS 4/2026", fields={8: "FS 99/2026"})
         assert document(await here.take("c.epp", epp(unknown, info=SHOP)))["problem"]["code"] == "epp-base"
+
+
+async def test_a_correction_that_waited_for_what_ksef_refused_does_not_wait_any_more(tmp_path: Path) -> None:
+    """Its answer said for ever that it would be issued by itself."""
+    async with shop(tmp_path) as here:
+        await here.place.lose_the_line()
+        first = document(await here.take("a.json", json.dumps(sale())))["invoice"]
+        back = {"invoice": first["number"], "correction": {"kind": "full_return"}}
+        assert (await here.take("b.json", json.dumps(back)))["status"] == "waiting"
+        await here.place.be_rejected(first["id"])
+        await here.place.rejected.close(first["id"], "wystawiono nową", MANAGER)
+        await here.place.pending.issue_ready()
+        await here.passes(2)
+        answer = here.answer("b.json")
+        assert (answer["status"], document(answer)["status"]) == ("rejected", "rejected")
+        held = document(answer)["held"]
+        assert (held["state"], held["to_settle"]) == ("refused", True)
+        assert "zawołaj kierownika" in held["hand_over"]
+        await here.place.pending.close_case(held["id"], "oddano pieniądze", MANAGER)
+        await here.passes(2)
+        assert document(here.answer("b.json"))["held"]["to_settle"] is False
+        assert remembered(tmp_path) == ["drop-folder:cursor"], "nothing of it will change"
 
 
 # --- corrections in JSON ---------------------------------------------------------------------------------

@@ -76,3 +76,29 @@ async def test_what_is_not_durable_is_refused(tmp_path: Path, monkeypatch: pytes
         assert await stored(place) == 0
         make_room()
         assert (await press(place)).invoices[0].record.serial == 1
+
+
+@pytest.mark.parametrize(
+    ("transactions", "told"),
+    [(1, "Potwierdzenie dla klienta jeszcze się nie wydrukowało."), (2, "Trwa drukowanie potwierdzenia dla klienta.")],
+    ids=["before the slip", "before its outcome"],
+)
+async def test_a_slip_that_a_full_disk_kept_from_the_printer_is_not_to_be_handed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transactions: int, told: str
+) -> None:
+    """The cashier was told to hand over what no printer had."""
+    async with world(tmp_path) as place:
+        await place.lose_the_line()
+        base = await place.sell()
+        make_room = full_after(place, monkeypatch, transactions)
+        correction = b'{"kind": "full_return"}'
+        held = (await place.in_time(counter.correct(place, base.id, correction, "back", CASHIER))).held
+        assert held is not None
+        assert held.hand_over.startswith(f"{told} Zwróć 135,60 zł.")
+        make_room()
+        place.defects.clear()
+        again = (await place.in_time(counter.correct(place, base.id, correction, "back", CASHIER))).held
+        assert again is not None
+        assert len(place.printer.papers) == 2, "the invoice's and the slip, once"
+        if transactions == 1:
+            assert again.hand_over.startswith("Wydaj klientowi potwierdzenie przyjęcia korekty. Zwróć 135,60 zł.")
