@@ -20,7 +20,7 @@ from typing import NoReturn
 
 from agent.domain.callers import Caller, Role
 from agent.domain.corrections.correction import Correction
-from agent.domain.errors import AgentError, Unavailable
+from agent.domain.errors import AgentError, Conflict, Unavailable
 from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import LEGAL_BASIS, InvoiceRecord, Mode, NewInvoice, Sale
 from agent.domain.lifecycle import InvoiceState
@@ -31,7 +31,8 @@ from agent.services.background import BackgroundTasks
 from agent.services.buyers import memory
 from agent.services.buyers.lookup import BuyerLookup
 from agent.services.corrections import pending
-from agent.services.issuing.documents import DocumentBuilder, Number
+from agent.services.issuing import taken_numbers
+from agent.services.issuing.documents import BuiltDocument, DocumentBuilder, Number
 from agent.services.issuing.hand_over import HandOver
 from agent.services.issuing.idempotency import IssueOutcome, remember, seen_before
 from agent.services.issuing.plans import PlannedDocument
@@ -346,9 +347,15 @@ class Issuing:
     async def _add(self, planned: PlannedDocument, press: Press, moment: Moment, tx: Transaction) -> InvoiceRecord:
         """Number a document, build it, store it, and say so in the log."""
         number = await self._number(planned, moment, tx)
-        built = self._documents.build(planned, number, moment.now)
-        invoice = self._documents.new_invoice(built, moment.decision, moment.now, press.caller)
-        made = await tx.invoices.add(invoice)
+        try:
+            built, invoice, made = await self._stored(planned, number, press, moment, tx)
+        except Conflict as error:
+            if error.code != taken_numbers.TAKEN or number.series is None or number.serial is None:
+                raise
+            # The settings changed, and no cashier can: without another number nothing would be sold here any more.
+            number_of = partial(self._documents.number, number.series, now=moment.now)
+            free = await taken_numbers.pass_over(tx, number.series, number.serial, lambda one: number_of(one).text)
+            built, invoice, made = await self._stored(planned, number_of(free), press, moment, tx)
         by_the_till = _printed_by_the_till(planned, press)
         paper_due = press.at_counter and not by_the_till
         await tx.events.append(EventKind.ISSUED, {**self._issued_event(invoice), PAPER_DUE: paper_due}, invoice.id)
@@ -361,6 +368,13 @@ class Issuing:
             data: dict[str, Json] = {"by": invoice.id, "number": invoice.number, "gross": str(invoice.totals.gross)}
             await tx.events.append(EventKind.CORRECTED, data, base_id)
         return made
+
+    async def _stored(
+        self, planned: PlannedDocument, number: Number, press: Press, moment: Moment, tx: Transaction
+    ) -> tuple[BuiltDocument, NewInvoice, InvoiceRecord]:
+        built = self._documents.build(planned, number, moment.now)
+        invoice = self._documents.new_invoice(built, moment.decision, moment.now, press.caller)
+        return built, invoice, await tx.invoices.add(invoice)
 
     async def _number(self, planned: PlannedDocument, moment: Moment, tx: Transaction) -> Number:
         series = self._documents.series(planned, moment.decision, moment.now)
