@@ -1,7 +1,7 @@
 """A series that makes numbers which invoices of this till have already: it goes on after them.
 
-A serial never repeats within its series, so numbers repeat only where the settings changed: the month left the name of the
-series and went into the number ("FV-1/2026/11" and 7 was FV-1/2026/11/000007, as "FV-1" and 7 is now).
+A serial never repeats within its series, so numbers repeat only where the settings changed: the month left the name of
+the series and went into the number ("FV-1/2026/11" and 7 was FV-1/2026/11/000007, as "FV-1" and 7 is now).
 """
 
 from __future__ import annotations
