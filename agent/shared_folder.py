@@ -30,6 +30,7 @@ SECONDS = 30.0
 """A share that does not answer for so long counts as away; its call goes on in the thread."""
 TEMPORARY = ".ksef-agent-{till}.tmp"
 """Two agents may write answers into one folder: neither may take the other's half-written file for its own."""
+TAKEN_PREFIX = f"{Place.TAKEN.value}-"
 FOLDER_MODE = 0o770
 FILE_MODE = 0o660
 """For the agent and the group that shares the folder: invoices hold personal data."""
@@ -52,7 +53,7 @@ class SharedFolder:
         ``mounted``: the path lies on a mounted share; where it is not mounted the empty folder below is not it.
         """
         self._path = path
-        self._taken = f"{Place.TAKEN.value}-{till}"
+        self._taken = f"{TAKEN_PREFIX}{till}"
         self._temporary = TEMPORARY.format(till=till)
         self._clock = clock
         self._mounted = mounted
@@ -93,6 +94,10 @@ class SharedFolder:
     async def move(self, place: Place, name: str, to: Place, new_name: str) -> None:
         """Rename."""
         await self._call(partial(self._move, place, name, to, new_name))
+
+    async def taken_by_others(self, wanted: Callable[[str], bool], limit: int) -> list[str]:
+        """Return what lies in the folders of other tills."""
+        return await self._call(partial(self._taken_by_others, wanted, limit))
 
     async def count(self, place: Place, wanted: Callable[[str], bool], limit: int) -> int:
         """Count plain files."""
@@ -215,6 +220,20 @@ class SharedFolder:
                 os.rename(name, new_name, src_dir_fd=source, dst_dir_fd=target)
             _sync(target)
             _sync(source)
+
+    def _taken_by_others(self, wanted: Callable[[str], bool], limit: int) -> list[str]:
+        found: list[str] = []
+        with self._open(Place.INBOX) as root:
+            for name in sorted(os.listdir(root)):  # noqa: PTH208 - by descriptor
+                if not name.startswith(TAKEN_PREFIX) or name == self._taken:
+                    continue
+                with contextlib.suppress(OSError):  # a file of that name, or a folder that is not for us
+                    folder = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=root)
+                    try:
+                        found += sorted(f"{name}/{each}" for each in _plain_files(folder, wanted))
+                    finally:
+                        os.close(folder)
+        return found[:limit]
 
     def _count(self, place: Place, wanted: Callable[[str], bool], limit: int) -> int:
         with self._open(place) as folder:

@@ -105,6 +105,10 @@ class DropFolder(Protocol):
         """
         ...
 
+    async def taken_by_others(self, wanted: Callable[[str], bool], limit: int) -> list[str]:
+        """Return the first files, as FOLDER/NAME, that an agent whose till has another name took and did not answer."""
+        ...
+
     async def count(self, place: Place, wanted: Callable[[str], bool], limit: int) -> int:
         """Count the plain files whose name is wanted, at most ``limit``."""
         ...

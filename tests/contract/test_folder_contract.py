@@ -20,6 +20,10 @@ class Dropping(DropFolder, Protocol):
 
     def drop(self, name: str, data: bytes | str) -> None: ...
 
+    def leave(self, path: str, data: str) -> None:
+        """An agent of another name took it."""
+        ...
+
 
 class RealFolder(SharedFolder):
     def __init__(self, path: Path) -> None:
@@ -28,6 +32,10 @@ class RealFolder(SharedFolder):
 
     def drop(self, name: str, data: bytes | str) -> None:
         (self.path / name).write_bytes(data.encode() if isinstance(data, str) else data)
+
+    def leave(self, path: str, data: str) -> None:
+        (self.path / path).parent.mkdir(exist_ok=True)
+        (self.path / path).write_text(data)
 
 
 @pytest.fixture(params=["memory", "disk"])
@@ -49,6 +57,19 @@ async def test_looks_at_the_first_wanted_names(folder: Dropping) -> None:
         folder.drop(name, "{}")
     assert [look.name for look in await folder.looks(Place.INBOX, json_only, 2)] == ["a.json", "b.json"]
     assert await folder.looks(Place.INBOX, lambda name: False, 2) == []
+
+
+async def test_what_a_till_of_another_name_took_is_seen(folder: Dropping) -> None:
+    folder.drop("a.json", "{}")
+    (look,) = await folder.looks(Place.INBOX, json_only, 9)
+    await folder.claim(look)
+    assert await folder.taken_by_others(json_only, 9) == [], "its own"
+    folder.leave("taken-9/b.json", "{}")
+    folder.leave("taken-9/c.json", "{}")
+    folder.leave("taken-9/d.txt", "{}")
+    folder.leave("taken-old", "no folder")
+    assert await folder.taken_by_others(json_only, 9) == ["taken-9/b.json", "taken-9/c.json"]
+    assert await folder.taken_by_others(json_only, 1) == ["taken-9/b.json"]
 
 
 async def test_a_file_looks_the_same_until_it_changes(folder: Dropping) -> None:

@@ -21,6 +21,8 @@ class FakeFolder:
         self.away: str | None = None
         self.full = False
         self.held: set[str] = set()
+        self.of_others: dict[str, bytes] = {}
+        """FOLDER/NAME of files that an agent of another name took."""
         self.puts: list[tuple[Place, str]] = []
         self._versions: dict[str, int] = {}
         self._next = itertools.count(1)
@@ -29,6 +31,11 @@ class FakeFolder:
         """A program puts a file there, in one step."""
         self.files[Place.INBOX, name] = data.encode() if isinstance(data, str) else data
         self._versions[name] = next(self._next)
+
+    def leave(self, path: str, data: str) -> None:
+        """An agent of another name took it."""
+        if "/" in path:
+            self.of_others[path] = data.encode()
 
     def content(self, place: Place, name: str) -> bytes | None:
         return self.files.get((place, name))
@@ -81,6 +88,10 @@ class FakeFolder:
             raise FileHeld("używa go inny program")
         if (place, name) in self.files:
             self.files[to, new_name] = self.files.pop((place, name))
+
+    async def taken_by_others(self, wanted: Callable[[str], bool], limit: int) -> list[str]:
+        self._reach()
+        return sorted(each for each in self.of_others if wanted(each.rpartition("/")[2]))[:limit]
 
     async def count(self, place: Place, wanted: Callable[[str], bool], limit: int) -> int:
         self._reach()

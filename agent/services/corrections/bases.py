@@ -50,13 +50,15 @@ class BaseReader:
         if await tx.invoices.summaries(InvoiceFilter(number=reference.number, limit=1)):
             text = f"Faktura {reference.number} jest na tej kasie: skoryguj ją przez jej numer."
             raise Conflict(text, code="base-known-here")
-        queries = [InvoiceFilter(base_number=reference.number, limit=NO_LIMIT)]
+        named = await tx.invoices.find(InvoiceFilter(base_number=reference.number, limit=NO_LIMIT))
+        issued = {record.id: record for record in reversed(named)}  # in the order in which they were made
         if reference.ksef_number is not None:
-            queries.append(InvoiceFilter(base_ksef_number=reference.ksef_number, limit=NO_LIMIT))
-        issued: dict[str, InvoiceRecord] = {}
-        for query in queries:
-            issued |= {record.id: record for record in reversed(await tx.invoices.find(query))}
-        earlier = _counted(sorted(issued.values(), key=lambda record: record.issued_at))
+            numbered = await tx.invoices.find(InvoiceFilter(base_ksef_number=reference.ksef_number, limit=NO_LIMIT))
+            others = {record.id: record for record in reversed(numbered) if record.id not in issued}
+            if others:  # under another number (P_2): nothing but the clock tells which of all came first
+                both = {**issued, **others}.values()
+                issued = {record.id: record for record in sorted(both, key=lambda record: record.issued_at)}
+        earlier = _counted(issued.values())
         return apply_pending(after_earlier(described, earlier), _waiting(await tx.held.of_number(reference.number)))
 
 

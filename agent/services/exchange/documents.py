@@ -55,11 +55,13 @@ class ExchangeDocuments:
     ) -> list[Outcome]:
         """Issue all documents; BadInput where the file cannot be read at all, Unavailable to repeat all of it later.
 
+        Corrections come last, since what they correct may stand behind them in the file. Outcomes are in its order.
+
         ``key`` stands for documents without number, which nothing but their file tells apart.
         """
         found = await asyncio.to_thread(read_file, data)
         outcomes = []
-        for position, document in enumerate(found.documents):
+        for position, document in sorted(enumerate(found.documents), key=lambda each: each[1].kind == CORRECTION):
             outcome = Outcome(position, document.name)
             passed_over = skipped(document)
             if passed_over is not None:
@@ -80,7 +82,7 @@ class ExchangeDocuments:
                 outcomes.append(replace(outcome, problem=Problem.of(error)))
             else:
                 outcomes.append(outcome.made(pressed, self._note(document, pressed)))
-        return outcomes
+        return sorted(outcomes, key=lambda each: each.position)
 
     def _request(self, file: ExchangeFile, document: Document) -> ExchangeSale | ExchangeCorrectionRequest:
         number = document.number if self._numbered_by_file and document.number else None

@@ -90,6 +90,10 @@ class DropFolderWatch:
         self._looked = False
         self._refused = 0
         self._refused_at = float("-inf")
+        self._others: list[str] = []
+        self._left: list[str] = []
+        """Of what agents of other names took: what lay there a minute ago already."""
+        self._others_at = float("-inf")
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -111,6 +115,7 @@ class DropFolderWatch:
             for look in self._unchanged(looks):
                 taken += await self._take(look, self._claim)
             await self._count_refused()
+            await self._look_for_left()
         except FolderAway as error:
             self._rest_all(f"Katalog wymiany: {error.reason}")
         except Unavailable as error:
@@ -132,6 +137,13 @@ class DropFolderWatch:
         for name, rest in sorted(stuck.items())[:TOLD_FILES]:
             shown = names.shown(name)
             found[f"file:{shown}"] = (f"Plik „{shown}” w katalogu wymiany czeka: {rest.reason}.", False)
+        for path in self._left[:TOLD_FILES]:
+            folder, _, name = names.shown(path).partition("/")
+            text = (
+                f"Plik „{name}” leży w katalogu „{folder}”: wzięła go kasa o innej nazwie i nie odpowiedziała. Jeśli "
+                "nazwę kasy zmieniono, przenieś plik z powrotem do katalogu wymiany."
+            )
+            found[f"left:{folder}/{name}"] = (text, False)
         if self._refused:
             count = f"{self._refused} lub więcej" if self._refused == REFUSED_COUNTED else str(self._refused)
             found["refused"] = (
@@ -180,6 +192,14 @@ class DropFolderWatch:
         if now - self._refused_at >= REFUSED_SECONDS:
             self._refused = await self._folder.count(Place.REFUSED, self._wanted, REFUSED_COUNTED)
             self._refused_at = now
+
+    async def _look_for_left(self) -> None:
+        """Look for what a till of another name took: after a new name nobody issues what the old one had before it."""
+        now = self._clock.monotonic()
+        if now - self._others_at >= REFUSED_SECONDS:
+            before, self._others = self._others, await self._folder.taken_by_others(self._wanted, REFUSED_COUNTED)
+            self._left = [path for path in self._others if path in before]
+            self._others_at = now
 
     # --- taking ---------------------------------------------------------------------------------------
 

@@ -460,6 +460,20 @@ async def test_nobody_is_told_to_hand_over_a_slip_that_nobody_waited_for(tmp_pat
         assert told.startswith("Wydaj klientowi potwierdzenie przyjęcia korekty.")
 
 
+async def test_corrections_of_an_invoice_from_elsewhere_count_in_their_order_whatever_the_clock_showed(
+    tmp_path: Path,
+) -> None:
+    """After a step back of some minutes the second came first, and no third was ever taken."""
+    async with world(tmp_path) as place:
+        await correct_outside(place, outside_base(), returned(2, "0.2"))
+        place.clock.step(timedelta(minutes=-5))
+        await correct_outside(place, outside_base(), returned(2, "0.3"))
+        third = await correct_outside(place, outside_base(), returned(2, "1"))
+        assert third.invoices[0].record.totals.gross == Decimal("-8.40")
+        with pytest.raises(BadInput, match="została już zwrócona w całości"):
+            await correct_outside(place, outside_base(), returned(2, "1"))
+
+
 async def test_the_money_is_told_although_the_number_came_before_the_answer(tmp_path: Path) -> None:
     """It comes while the slip is printed, or before the cashier has read what the page shows."""
     async with world(tmp_path) as place:

@@ -484,6 +484,39 @@ async def test_a_correction_waits_for_its_base_and_its_answer_follows(tmp_path: 
         assert document(await here.take("c.epp", epp(unknown, info=SHOP)))["problem"]["code"] == "epp-base"
 
 
+async def test_what_the_till_took_under_another_name_is_told(tmp_path: Path) -> None:
+    """Nobody issued it, answered it or spoke of it."""
+    async with shop(tmp_path) as here:
+        here.folder.leave("taken-old/a.json", json.dumps(sale()))
+        await here.passes(1)
+        assert problems(here) == {}, "an agent may be about to issue it"
+        await here.passes(40)
+        (subject,) = problems(here)
+        text, all_wait = problems(here)[subject]
+        assert (subject, all_wait) == ("left:taken-old/a.json", False)
+        assert "przenieś plik z powrotem" in text
+        here.folder.of_others.clear()
+        await here.passes(40)
+        assert problems(here) == {}
+
+
+async def test_a_correction_may_stand_before_its_invoice_in_a_file(tmp_path: Path) -> None:
+    """It was refused: the till did not have the invoice, it said, and issued that a moment later."""
+    async with shop(tmp_path) as here:
+        returned = Paperwork(
+            [Item("KAWA", COFFEE.name, COFFEE.price, Decimal(1), before=COFFEE)],
+            kind="KFS",
+            number="KFS 3/2026",
+            fields={8: "FS 12/2026"},
+        )
+        answer = await here.take("a.epp", epp(returned, Paperwork([COFFEE]), info=SHOP))
+        assert answer["status"] == "issued"
+        assert [(each["position"], each["name"], each["status"]) for each in answer["documents"]] == [
+            (1, "KFS 3/2026", "issued"),
+            (2, "FS 12/2026", "issued"),
+        ]
+
+
 async def test_a_correction_that_waited_for_what_ksef_refused_does_not_wait_any_more(tmp_path: Path) -> None:
     """Its answer said for ever that it would be issued by itself."""
     async with shop(tmp_path) as here:
