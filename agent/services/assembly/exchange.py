@@ -24,7 +24,7 @@ def join_exchange(common: Common, issuing: IssuingServices) -> ExchangeServices:
     documents = ExchangeDocuments(
         issuing.issuing,
         issuing.bases,
-        clock=ports.clock,
+        store=ports.store,
         settings=settings.drop_folder,
         cash_register=settings.issue.cash_register,
     )

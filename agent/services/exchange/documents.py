@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from agent.domain.calendar import local_date
 from agent.domain.callers import Caller
 from agent.domain.errors import Refused
 from agent.domain.exchange.file import Document, ExchangeFile, read_file
 from agent.domain.exchange.requests import key_of, skipped
 from agent.domain.exchange.sale import CORRECTION, Conventions
-from agent.ports import Clock
+from agent.ports import Store
 from agent.services.corrections.bases import BaseReader
 from agent.services.exchange.issue_requests import ExchangeCorrectionRequest, ExchangeSale
 from agent.services.exchange.outcome import Outcome, Problem
@@ -34,14 +33,14 @@ class ExchangeDocuments:
         issuing: Issuing,
         bases: BaseReader,
         *,
-        clock: Clock,
+        store: Store,
         settings: DropFolderSettings,
         cash_register: str = "",
     ) -> None:
         """``cash_register``: of this till, where the drop folder has no register of its own."""
         self._issuing = issuing
         self._bases = bases
-        self._clock = clock
+        self._store = store
         self._numbered_by_file = settings.number == "file"
         self._conventions = Conventions(
             seller_nip=bases.seller_nip,
@@ -81,7 +80,7 @@ class ExchangeDocuments:
             except Refused as error:
                 outcomes.append(replace(outcome, problem=Problem.of(error)))
             else:
-                outcomes.append(outcome.made(pressed, self._note(document, pressed)))
+                outcomes.append(outcome.made(pressed, await self._note(document, pressed)))
         return sorted(outcomes, key=lambda each: each.position)
 
     def _request(self, file: ExchangeFile, document: Document) -> ExchangeSale | ExchangeCorrectionRequest:
@@ -90,12 +89,19 @@ class ExchangeDocuments:
             return ExchangeCorrectionRequest(file, document, self._conventions, number, self._bases)
         return ExchangeSale(file, document, self._conventions, number)
 
-    def _note(self, document: Document, pressed: IssueOutcome) -> str | None:
-        """P_1 is the day of the press, so that KSeF takes it; the shop's books may have another day."""
+    async def _note(self, document: Document, pressed: IssueOutcome) -> str | None:
+        """P_1 is the day of the press, so that KSeF takes it; the shop's books may have another day.
+
+        It is read from what was made: the answer may come after midnight, and a correction that waits has no day yet.
+        """
         if pressed.replayed:
             return "Dokument wystawiono już wcześniej; drugi raz nie powstał."
         written = document.header.text(ISSUE_DATE)[:8]
-        today = local_date(self._clock.now())
-        if written and written != f"{today:%Y%m%d}":
-            return f"Data wystawienia (P_1) to {today.isoformat()}, a plik podaje {written}."
-        return None
+        if not written:
+            return None
+        if pressed.held_id is not None:
+            return f"Data wystawienia (P_1) będzie dniem, w którym korekta powstanie, a plik podaje {written}."
+        made = await self._store.read(lambda tx: tx.invoices.get(pressed.invoice_ids[0]))
+        if written == f"{made.issued_on:%Y%m%d}":
+            return None
+        return f"Data wystawienia (P_1) to {made.issued_on.isoformat()}, a plik podaje {written}."

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -498,6 +499,29 @@ async def test_what_the_till_took_under_another_name_is_told(tmp_path: Path) -> 
         here.folder.of_others.clear()
         await here.passes(40)
         assert problems(here) == {}
+
+
+async def test_the_day_that_is_told_is_that_of_the_document(tmp_path: Path) -> None:
+    """It was the day of the answer: after midnight another one, and of a correction that waited no day at all."""
+    start = datetime(2026, 11, 24, 22, 59, 56, tzinfo=UTC)
+    async with world(tmp_path, given=folder_settings(tmp_path), start=start) as place:
+        here = Shop(place)
+        place.gateway.pending_answers = 20
+        made = document(await here.take("a.epp", epp(Paperwork([COFFEE]), info=SHOP)))
+        assert place.clock.now() > datetime(2026, 11, 24, 23, tzinfo=UTC), "it was answered after midnight"
+        assert (made["invoice"]["issued_on"], made["note"]) == ("2026-11-24", None)
+        await place.lose_the_line()
+        await here.take("b.epp", epp(Paperwork([COFFEE], number="FS 13/2026"), info=SHOP))
+        returned = Paperwork(
+            [Item("KAWA", COFFEE.name, COFFEE.price, Decimal(1), before=COFFEE)],
+            kind="KFS",
+            number="KFS 3/2026",
+            fields={8: "FS 13/2026"},
+        )
+        made = document(await here.take("c.epp", epp(returned, info=SHOP)))
+        assert made["status"] == "waiting"
+        told = "Data wystawienia (P_1) będzie dniem, w którym korekta powstanie, a plik podaje 20261124."
+        assert made["note"] == told
 
 
 async def test_a_correction_may_stand_before_its_invoice_in_a_file(tmp_path: Path) -> None:
