@@ -52,6 +52,7 @@ class AlertCode(StrEnum):
     OUTBOX_STUCK = "outbox-stuck"
     LOGIN_REFUSED = "ksef-login-refused"
     SIGN_IN_FAILING = "ksef-sign-in-failing"
+    UNREACHABLE = "ksef-unreachable"
     BATCHES_FAILING = "ksef-batches-failing"
     UPO_MISSING = "upo-missing"
     DATABASE = "database"

@@ -99,6 +99,8 @@ class AlertFacts:
     """Why KSeF does not take our certificate or token, for a technician."""
     sign_in_failing: tuple[str, datetime] | None = None
     """Why KSeF, which answers, gives no session to send in or takes nothing, and since when."""
+    unreachable: tuple[str, datetime] | None = None
+    """Why nothing answers at KSeF's address, or something else does, and since when; None while that is announced."""
     without_upo: tuple[str, ...] = ()
     """Numbers of the first invoices that KSeF accepted at least UPO_LATE ago and gave no UPO for."""
     batches_failing: tuple[str, datetime] | None = None

@@ -14,6 +14,7 @@ from agent.domain.monitoring.alerts import alerts
 from agent.domain.monitoring.facts import NAMED, UPO_LATE, AlertFacts, InvoiceFacts, Others
 from agent.domain.monitoring.opening_hours import Window, pressing
 from agent.domain.monitoring.policy import Policy
+from agent.domain.outages.timeline import Situation
 from agent.domain.rejection import number_taken
 from agent.ports import Clock, Transaction
 from agent.services.corrections.pending import existing, open_cases
@@ -161,6 +162,7 @@ class AlertJudge:
             login_refused=self._connection.last.login_problem if self._connection.last.signed_in is False else None,
             sign_in_failing=self._failing(self._connection.sending_trouble, now),
             batches_failing=self._failing(self._connection.batch_trouble, now),
+            unreachable=self._unreachable(situation, now),
             clock_skew_seconds=clock.skew_seconds,
             clock_problem=clock if clock.problem is not None else None,
             disk_free_mb=self._disk.free() // MEGABYTE,
@@ -189,6 +191,16 @@ class AlertJudge:
 
     def _failing(self, trouble: SendingTrouble | BatchTrouble, now: datetime) -> tuple[str, datetime] | None:
         return None if trouble.since is None else (trouble.words, self._began(trouble.since, now))
+
+    def _unreachable(self, situation: Situation, now: datetime) -> tuple[str, datetime] | None:
+        """Return why the line is down, and since when; None where people know it by an announcement, or of the hub."""
+        lost = self._connection.lost
+        if lost is None or self.hub_problem() is not None:
+            return None
+        announced = (situation.failure, situation.maintenance, situation.total_failure, situation.offline24)
+        if situation.unannounced is not None or any(announced):
+            return None
+        return self._connection.last.problem, self._began(lost, now)
 
     def _maintenance(self, now: datetime) -> tuple[Window, ...]:
         return tuple((each.begin, each.end) for each in self._timeline.current.maintenance(now))

@@ -10,6 +10,7 @@ from agent.domain.event_kinds import EventKind
 from agent.domain.outages.circuit_breaker import Breaker, LinkState
 from agent.domain.values import dataclass
 from agent.ports import CallOutcome, Clock, Json, KsefError, KsefGateway, Store, Transaction
+from agent.services.elapsed import Since
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.sending_trouble import BatchTrouble, SendingTrouble
 from agent.services.signals import Signal
@@ -54,6 +55,8 @@ class Connection:
         self._store = store
         self._changed = changed
         self.breaker = Breaker(failures_to_open=failures_to_open)
+        self.lost: Since | None = None
+        """Since when the line is down; it is until it has surely come back."""
         self.last = LastContact()
         self.sending_trouble = SendingTrouble(clock)
         self.batch_trouble = BatchTrouble(clock)
@@ -63,6 +66,9 @@ class Connection:
         kept = await self._store.read(lambda tx: tx.key_values.get(KEPT))
         if isinstance(kept, dict):
             self.breaker = self.breaker.restored(kept)
+            if self.breaker.state is not LinkState.CLOSED:
+                now = self._clock.now()
+                self.lost = Since.recalled(self.breaker.since or now, now, self._clock)
 
     async def probe(self) -> bool:
         """Ask KSeF something cheap; return True when the line has just come back."""
@@ -140,6 +146,7 @@ class Connection:
         before = self.breaker.state
         if breaker.state is not before:
             self._changed.set()
+            self.lost = None if breaker.state is LinkState.CLOSED else self.lost or Since.now(self._clock)
         if before is LinkState.CLOSED and breaker.state is LinkState.OPEN:
             LOG.warning(
                 "the line to KSeF is lost, presses go offline: %s", self.last.problem, extra=journal.fields(line="lost")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,8 @@ from agent.services.delivery.backoff import OWN_STEPS, TROUBLE_STEPS, Waits
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.world import World, press_until_answered, settings, world
+from tests.sim.announcing import news_of
+from tests.sim.oracle import Outage
 
 OVERLOADED = KsefError("KSeF zwrócił błąd 500.", outcome=CallOutcome.UNKNOWN, code=500)
 REFUSED_SIGN_IN = KsefError("KSeF nie daje tokenu.", outcome=CallOutcome.REFUSED, code=21301)
@@ -144,6 +146,53 @@ async def test_a_sign_in_that_fails_for_an_hour_is_told_and_ends(tmp_path: Path)
         await place.sender.warm()
         await place.problems.refresh()
         assert "ksef-sign-in-failing" not in codes(place)
+
+
+async def test_a_line_that_is_down_for_an_hour_is_told_while_something_waits(tmp_path: Path) -> None:
+    """A firewall that answers in KSeF's place for days: the till said that all was well until a deadline came near."""
+    async with world(tmp_path) as place:
+        await place.lose_the_line()
+        await work(place, 2 * 3600, step=60)
+        await place.problems.refresh()
+        assert "ksef-unreachable" not in codes(place), "nobody waits"
+        await press_until_answered(place, "a")
+        await place.problems.refresh()
+        (told,) = [each for each in place.health.report().problems if each.code == "ksef-unreachable"]
+        assert told.message.startswith("Od 24.11.2026 10:00 kasa nie ma łączności z KSeF")
+        assert told.message.endswith(place.connection.last.problem)
+        await place.restore_the_line()
+        await place.queue.pass_once()
+        await place.problems.refresh()
+        assert "ksef-unreachable" not in codes(place)
+
+
+async def test_the_hour_of_a_lost_line_goes_on_through_a_restart(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        await place.lose_the_line()
+        await press_until_answered(place, "a")
+        await work(place, 3000, step=60)
+        await place.problems.refresh()
+        assert "ksef-unreachable" not in codes(place)
+        clock = place.clock
+    async with world(tmp_path, clock=clock) as place:
+        place.gateway.up = False
+        await place.connection.load()
+        await work(place, 600, step=60)
+        await place.problems.refresh()
+        assert "ksef-unreachable" in codes(place)
+
+
+async def test_what_is_announced_is_not_told_again(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        await place.lose_the_line()
+        await press_until_answered(place, "a")
+        await work(place, 2 * 3600, step=60)
+        begin = place.clock.now() - timedelta(hours=1)
+        place.latarnia.status = {"status": "FAILURE"}
+        place.latarnia.messages = [item.message for item in news_of(Outage("failure", begin, begin, None), 7)]
+        await place.announcements.poll()
+        await place.problems.refresh()
+        assert "ksef-unreachable" not in codes(place)
 
 
 async def test_a_session_that_was_open_before_proves_nothing(tmp_path: Path) -> None:
