@@ -44,6 +44,11 @@ def join_paper(common: Common) -> PaperServices:
         previews=Previews(store, clock, papers, renderer),
         reprinting=Reprinting(store, printing, common.tasks),
         slip=PendingCorrectionSlip(
-            store=store, tasks=common.tasks, printer=ports.printer, renderer=renderer, footer=settings.footer
+            store=store,
+            clock=ports.clock,
+            tasks=common.tasks,
+            printer=ports.printer,
+            renderer=renderer,
+            footer=settings.footer,
         ),
     )

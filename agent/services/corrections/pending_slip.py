@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 
 from agent.domain.calendar import local_date
 from agent.domain.callers import Caller
 from agent.domain.corrections.correction import Correction
-from agent.domain.errors import Conflict
+from agent.domain.errors import Conflict, Unavailable
 from agent.domain.event_kinds import EventKind
 from agent.domain.fa3.view.read import read_heading
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import HeldState
 from agent.domain.paper.compose import PendingSlip, compose_pending_slip
 from agent.domain.paper.receipt import Receipt
-from agent.ports import Event, HeldCorrection, Json, Outcome, Printer, ReceiptRenderer, Store, Transaction
+from agent.ports import Clock, Event, HeldCorrection, Json, Outcome, Printer, ReceiptRenderer, Store, Transaction
 from agent.services.background import BackgroundTasks
 from agent.services.corrections.pending import existing, stored
 from agent.services.corrections.slip_log import cut_off, due, handed_out, never_begun, of_slip
+from agent.services.paper.outcomes import PAUSE_SECONDS
 
 
 class PendingCorrectionSlip:
@@ -28,12 +30,14 @@ class PendingCorrectionSlip:
         self,
         *,
         store: Store,
+        clock: Clock,
         tasks: BackgroundTasks,
         printer: Printer,
         renderer: ReceiptRenderer,
         footer: Sequence[str],
     ) -> None:
         self._store = store
+        self._clock = clock
         self._tasks = tasks
         self._printer = printer
         self._renderer = renderer
@@ -88,7 +92,21 @@ class PendingCorrectionSlip:
         )
         done = result.outcome is Outcome.DONE
         facts = {"held": held.id, "problem": result.problem, "outcome": result.outcome.value}
-        await self._note(held, EventKind.SLIP_PRINTED if done else EventKind.SLIP_FAILED, facts)
+        kind = EventKind.SLIP_PRINTED if done else EventKind.SLIP_FAILED
+        try:
+            await self._note(held, kind, facts)
+        except Unavailable:  # a full disk; until it is noted, nobody is told that the slip is there, or is not
+            self._tasks.start(f"slip-outcome-{held.id}", self._note_later(held, kind, facts))
+
+    async def _note_later(self, held: HeldCorrection, kind: EventKind, facts: Mapping[str, Json]) -> None:
+        """Note what became of a slip once the store takes it, unless another one has begun meanwhile."""
+        _, events = await self._store.read(partial(_base_and_log, held.base_id))
+        known = len(of_slip(events, held.id))
+        while True:
+            await self._clock.sleep(PAUSE_SECONDS)
+            with contextlib.suppress(Unavailable):
+                await self._store.write(partial(_note_if_newest, held, kind, facts, known))
+                return
 
     async def _about_to_leave(self, held: HeldCorrection, printer: str, data: bytes) -> None:
         await self._note(held, EventKind.SLIP_PRINTING, {"held": held.id, "printer": printer, "bytes": len(data)})
@@ -99,6 +117,13 @@ class PendingCorrectionSlip:
 
 async def _base_and_log(base_id: str, tx: Transaction) -> tuple[InvoiceRecord, list[Event]]:
     return await tx.invoices.get(base_id), await tx.events.of_invoice(base_id)
+
+
+async def _note_if_newest(
+    held: HeldCorrection, kind: EventKind, facts: Mapping[str, Json], known: int, tx: Transaction
+) -> None:
+    if len(of_slip(await tx.events.of_invoice(held.base_id), held.id)) == known:
+        await tx.events.append(kind, facts, held.base_id)
 
 
 async def _note_restart(tx: Transaction) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from agent.domain.errors import Unavailable
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import InvoiceFilter
+from agent.ports import InvoiceFilter, Outcome
 from agent.services.queries.invoices import IssueAnswer
 from agent.settings.model import IssueSettings
 from agent.store.failures import disk_full
@@ -100,5 +100,22 @@ async def test_a_slip_that_a_full_disk_kept_from_the_printer_is_not_to_be_handed
         again = (await place.in_time(counter.correct(place, base.id, correction, "back", CASHIER))).held
         assert again is not None
         assert len(place.printer.papers) == 2, "the invoice's and the slip, once"
-        if transactions == 1:
-            assert again.hand_over.startswith("Wydaj klientowi potwierdzenie przyjęcia korekty. Zwróć 135,60 zł.")
+        await place.clock.advance(5)
+        (waiting,) = await place.pending.waiting()
+        assert waiting.hand_over.startswith("Wydaj klientowi potwierdzenie przyjęcia korekty. Zwróć 135,60 zł.")
+
+
+async def test_a_slip_that_did_not_come_out_while_the_disk_was_full_is_told_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(tmp_path) as place:
+        await place.lose_the_line()
+        base = await place.sell()
+        place.printer.plan.append(Outcome.NOT_SENT)
+        make_room = full_after(place, monkeypatch, 2)
+        await place.in_time(counter.correct(place, base.id, b'{"kind": "full_return"}', "back", CASHIER))
+        await place.clock.advance(12)
+        make_room()
+        await place.clock.advance(5)
+        (waiting,) = await place.pending.waiting()
+        assert waiting.hand_over.startswith("Nie wydrukowano potwierdzenia dla klienta.")
