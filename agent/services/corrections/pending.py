@@ -54,6 +54,8 @@ class Outlook:
     """With the numbers that have arrived."""
     lost: str | None = None
     """Number of a base that will never be in KSeF."""
+    rejected: str | None = None
+    """Number of a base that KSeF refused; a technical correction may bring it there yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,17 +237,20 @@ async def _look(held: HeldCorrection, tx: Transaction) -> Outlook:
     correction = stored(held)
     numbers: dict[str, str] = {}
     exempt: list[str] = []
+    rejected: str | None = None
     for base in correction.bases:
         if base.number not in correction.awaiting or base.invoice_id is None:
             continue
         record = await tx.invoices.get(base.invoice_id)
         if abandoned(record):
-            return Outlook(correction, lost=record.number)
-        if record.ksef_number is not None:
+            return Outlook(correction, lost=record.number, rejected=record.number)
+        if record.state is InvoiceState.REJECTED:
+            rejected = record.number
+        elif record.ksef_number is not None:
             numbers[base.number] = record.ksef_number
         elif record.outside_ksef:
             exempt.append(base.number)
-    return Outlook(without_awaiting(with_ksef_numbers(correction, numbers), exempt))
+    return Outlook(without_awaiting(with_ksef_numbers(correction, numbers), exempt), rejected=rejected)
 
 
 def _lost_sentence(number: str) -> str:
@@ -321,9 +326,11 @@ async def _hand_over(tx: Transaction, held: HeldCorrection, correction: Correcti
     if held.state is HeldState.ISSUED:
         left = wanted is True and not handed_out(slip)
         return f"Korekta została wystawiona.{' Wydrukuj ją klientowi.' if left else ''}{money}"
-    if base.state is InvoiceState.REJECTED:
-        return f"KSeF odrzucił fakturę {base.number} – zawołaj kierownika. Korekta czeka na jej korektę techniczną."
-    sentence = f"{money} {(await _look(held, tx)).correction.waiting_sentence}".lstrip()
+    outlook = await _look(held, tx)
+    if outlook.rejected is not None:
+        text = "zawołaj kierownika. Korekta czeka na jej korektę techniczną."
+        return f"KSeF odrzucił fakturę {outlook.rejected} – {text}"
+    sentence = f"{money} {outlook.correction.waiting_sentence}".lstrip()
     if not slip and wanted is False:
         return sentence
     paper = trouble(slip, wanted=wanted is True)

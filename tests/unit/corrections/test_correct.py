@@ -474,6 +474,25 @@ async def test_corrections_of_an_invoice_from_elsewhere_count_in_their_order_wha
             await correct_outside(place, outside_base(), returned(2, "1"))
 
 
+async def test_a_collective_correction_tells_which_of_its_invoices_ksef_refused(tmp_path: Path) -> None:
+    """It spoke of the first alone: of another one "gdy numer nadejdzie", and no number would come."""
+    async with world(tmp_path) as place:
+        first = await sell(place)
+        await place.lose_the_line()
+        second, third = await sell(place), await sell(place)
+        discount = {
+            "kind": "collective",
+            "period": "listopad 2026",
+            "bases": [{"number": second.number}, {"number": third.number}],
+            "rates": [{"vat": "23", "amount": "10.00"}],
+        }
+        held = (await correct(place, first, discount)).held
+        assert held is not None
+        await place.be_rejected(third.id)
+        told = (await place.pending.one(held.id)).hand_over
+        assert told.startswith(f"KSeF odrzucił fakturę {third.number} – zawołaj kierownika.")
+
+
 async def test_the_money_is_told_although_the_number_came_before_the_answer(tmp_path: Path) -> None:
     """It comes while the slip is printed, or before the cashier has read what the page shows."""
     async with world(tmp_path) as place:

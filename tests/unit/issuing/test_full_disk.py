@@ -112,7 +112,7 @@ async def test_a_slip_that_did_not_come_out_while_the_disk_was_full_is_told_late
         await place.lose_the_line()
         base = await place.sell()
         place.printer.plan.append(Outcome.NOT_SENT)
-        make_room = full_after(place, monkeypatch, 2)
+        make_room = full_after(place, monkeypatch, 1)
         await place.in_time(counter.correct(place, base.id, b'{"kind": "full_return"}', "back", CASHIER))
         await place.clock.advance(12)
         make_room()
