@@ -107,7 +107,7 @@ def unpack(package: Path, folder: Path) -> tuple[tuple[str, ...], tuple[str, ...
     launcher.write_text(launcher.read_text("utf-8").replace(f'"/{HOME}', f'"{folder / HOME}'))
     imports = folder / "imports"
     imports.write_text(launcher.read_text("utf-8").partition("from agent.cli")[0] + IMPORTS)
-    return (DEBIAN_PYTHON, "-BIS", str(launcher)), (DEBIAN_PYTHON, "-BIS", str(imports))
+    return (DEBIAN_PYTHON, "-BISXno_debug_ranges", str(launcher)), (DEBIAN_PYTHON, "-BIS", str(imports))
 
 
 def environment() -> dict[str, str]:
