@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -21,6 +22,7 @@ from agent.services.background import BackgroundTasks
 from agent.services.corrections.pending import existing, stored
 from agent.services.corrections.slip_log import cut_off, due, handed_out, never_begun, of_slip
 from agent.services.paper.outcomes import PAUSE_SECONDS
+from agent.services.paper.printing import PAPER_SECONDS
 
 
 class PendingCorrectionSlip:
@@ -42,12 +44,25 @@ class PendingCorrectionSlip:
         self._printer = printer
         self._renderer = renderer
         self._footer = tuple(footer)
+        self._running: dict[str, asyncio.Task[None]] = {}
+        """By held correction: its slip that is being printed, or waits for the printer."""
 
     async def print(self, held_id: str) -> None:
-        """Print one to its end, whoever stops waiting; every copy after the first is marked."""
+        """Print one, and wait for it as long as for a paper; every copy after the first is marked.
+
+        It is printed to its end, whoever stops waiting: a printer that is busy or without paper goes on later.
+        """
         held = await self._store.read(partial(existing, held_id))
         receipt = await self._receipt(held, stored(held))
-        await self._tasks.run(f"slip-{held.id}", self._print(held, receipt))
+        printing = self._running.get(held_id)
+        if printing is None:  # else it comes out already, and a second one would be no copy to the customer
+            printing = self._tasks.start(f"slip-{held.id}", self._print(held, receipt), awaited=True)
+            self._running[held_id] = printing
+            printing.add_done_callback(lambda _: self._running.pop(held_id, None))
+        try:
+            await self._clock.within(PAPER_SECONDS, asyncio.shield(printing))
+        except TimeoutError:
+            self._tasks.start(f"slip-rest-{held.id}", _rest_of(printing))
 
     async def first(self, held_id: str) -> None:
         """Print what a crash kept from its first slip, while the correction waits."""
@@ -117,6 +132,11 @@ class PendingCorrectionSlip:
 
 async def _base_and_log(base_id: str, tx: Transaction) -> tuple[InvoiceRecord, list[Event]]:
     return await tx.invoices.get(base_id), await tx.events.of_invoice(base_id)
+
+
+async def _rest_of(printing: asyncio.Task[None]) -> None:
+    """Await what nobody waits for any more, so that its defects are not lost."""
+    await printing
 
 
 async def _note_if_newest(

@@ -19,6 +19,7 @@ from agent.domain.lifecycle import InvoiceState
 from agent.ports import HeldCorrection, InvoiceFilter, Outcome, Rejected
 from agent.services.issuing import documents as issuing_documents
 from agent.services.issuing.plans import IssuePlan
+from agent.services.paper.printing import PAPER_SECONDS
 from agent.services.queries.invoices import IssueAnswer
 from tests.fakes import counter
 from tests.fakes.world import BUYER_NIP, CASHIER, MANAGER, World, sale, world
@@ -517,6 +518,30 @@ async def test_a_correction_that_was_issued_before_its_slip_came_out_is_printed_
         held = (await correct(place, base, FULL, "k")).held
         assert held is not None
         assert held.hand_over == "Korekta została wystawiona. Wydrukuj ją klientowi. Zwróć 135,60 zł."
+
+
+async def test_a_correction_waits_no_longer_for_its_slip_than_an_invoice_for_its_paper(tmp_path: Path) -> None:
+    """A printer that was busy with metres of paper, or had none, held up the answer for as long."""
+    async with world(tmp_path) as place:
+        await place.lose_the_line()
+        base = await sell(place)
+        busy = await place.printer.reserve()
+        assert busy is not None
+        work = counter.correct(place, base.id, json.dumps(FULL).encode(), "k", CASHIER)
+        pressed = asyncio.ensure_future(work)
+        await place.clock.advance(PAPER_SECONDS + 1)
+        assert pressed.done()
+        held = (await pressed).held
+        assert held is not None
+        assert held.hand_over.startswith("Potwierdzenie dla klienta jeszcze się nie wydrukowało. Zwróć 135,60 zł.")
+        again = asyncio.ensure_future(counter.correct(place, base.id, json.dumps(FULL).encode(), "k", CASHIER))
+        await place.clock.advance(1)
+        await busy.release()
+        await place.clock.advance(1)
+        assert (await again).replayed
+        assert len(place.printer.papers) == 2, "the invoice's and one slip"
+        told = (await place.pending.one(held.id)).hand_over
+        assert told.startswith("Wydaj klientowi potwierdzenie przyjęcia korekty. Zwróć 135,60 zł.")
 
 
 async def test_the_slip_is_printed_again_marked_while_the_correction_waits(tmp_path: Path) -> None:
