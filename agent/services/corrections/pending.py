@@ -41,6 +41,8 @@ from agent.services.signals import Signal
 LOG = logging.getLogger("agent.corrections")
 OPEN_CASES = "refused_corrections"
 """In the notebook: ids of refused corrections, until a manager has seen to each."""
+NUMBER_TAKEN = "number-taken"
+"""Code of the Conflict where another document took, while it waited, the number that its program gave it."""
 LOOK_SECONDS = 60.0
 """A number that arrives is looked at at once; all other ways to become ready (total failure over, disk free again,
 clock set) are looked for this often while something waits."""
@@ -129,17 +131,17 @@ class PendingCorrections:
         return not stuck
 
     async def _issue(self, held: HeldCorrection, correction: Correction) -> bool:
-        """Issue one; False where it has to wait. What can never be a valid document is refused."""
+        """Issue one; False where it has to wait. What can never be a valid document, or has no number, is refused."""
         try:
             await self._issuing.issue_pending(held, correction)
-        except BadInput as error:
-            LOG.warning("pending correction %s refused: %s", held.id, error.detail)
-            await self._store.write(partial(refuse, held, error.detail))
         except AgentError as error:
-            if self._told.get(held.id) != str(error):
-                self._told[held.id] = str(error)
-                LOG.warning("pending correction %s waits: %s", held.id, error)
-            return False
+            if not _for_good(error):
+                if self._told.get(held.id) != str(error):
+                    self._told[held.id] = str(error)
+                    LOG.warning("pending correction %s waits: %s", held.id, error)
+                return False
+            LOG.warning("pending correction %s refused: %s", held.id, error)
+            await self._store.write(partial(refuse, held, str(error)))
         self._told.pop(held.id, None)
         return True
 
@@ -160,6 +162,10 @@ class PendingCorrections:
         await self._store.write(partial(_close_case, held_id, reason, caller))
         self._changed.set()
         return await self.one(held_id)
+
+
+def _for_good(error: AgentError) -> bool:
+    return isinstance(error, BadInput) or (isinstance(error, Conflict) and error.code == NUMBER_TAKEN)
 
 
 # --- its life, each step in a transaction -----------------------------------------------------------------

@@ -524,6 +524,26 @@ async def test_the_day_that_is_told_is_that_of_the_document(tmp_path: Path) -> N
         assert made["note"] == told
 
 
+async def test_a_correction_whose_number_went_to_another_one_while_it_waited_is_refused(tmp_path: Path) -> None:
+    """It was tried for ever, and everybody was told that it would be issued."""
+    async with shop(tmp_path, number="file") as here:
+        await here.take("a.epp", epp(Paperwork([COFFEE], number="FS 11/2026"), info=SHOP))
+        await here.place.lose_the_line()
+        await here.take("b.epp", epp(Paperwork([COFFEE], number="FS 12/2026"), info=SHOP))
+        back = [Item("KAWA", COFFEE.name, COFFEE.price, Decimal(1), before=COFFEE)]
+        one = Paperwork(back, kind="KFS", number="KFS 3/2026", fields={8: "FS 12/2026"})
+        other = Paperwork(back, kind="KFS", number="KFS 3/2026", fields={8: "FS 11/2026", 22: "20261123000000"})
+        assert (await here.take("c.epp", epp(one, info=SHOP)))["status"] == "waiting"
+        assert (await here.take("d.epp", epp(other, info=SHOP)))["status"] == "issued"
+        await here.place.restore_the_line()
+        await here.place.catch_up()
+        await here.passes(2)
+        answer = document(here.answer("c.epp"))
+        assert (answer["status"], answer["held"]["state"]) == ("rejected", "refused")
+        assert "Faktura o numerze 3/2026 już istnieje." in answer["held"]["hand_over"]
+        assert await here.place.pending.waiting() == []
+
+
 async def test_a_correction_may_stand_before_its_invoice_in_a_file(tmp_path: Path) -> None:
     """It was refused: the till did not have the invoice, it said, and issued that a moment later."""
     async with shop(tmp_path) as here:
