@@ -122,6 +122,8 @@ def _invoice(view: Heading, choice: PaperChoice) -> list[list[Element]]:
     ]
 
 
+MOST_NAMED = 20
+"""Further invoices that the slip of a collective correction names."""
 NO_INVOICE = "To potwierdzenie nie jest fakturą."
 
 
@@ -201,6 +203,8 @@ class PendingSlip:
     """The buyer gets the correction in KSeF only."""
     in_total_failure: bool = False
     """It waits for the end of a total failure, not for the number of its base."""
+    others: tuple[str, ...] = ()
+    """Numbers of the further invoices that a collective correction corrects."""
 
 
 def _settled(held: PendingSlip) -> list[Element]:
@@ -214,11 +218,20 @@ def _settled(held: PendingSlip) -> list[Element]:
     return [*elements, Pair(word, f"{amount(abs(held.due))} {held.currency}", bold=True)]
 
 
+def _other_bases(held: PendingSlip) -> list[Text]:
+    """A collective correction may name thousands; the document itself will name all."""
+    if not held.others:
+        return []
+    more = len(held.others) - MOST_NAMED
+    tail = f" i {more} innych" if more > 0 else ""
+    return [Text(f"Korekta dotyczy też faktur: {', '.join(held.others[:MOST_NAMED])}{tail}")]
+
+
 def compose_pending_slip(held: PendingSlip, *, copy: int = 1, footer: tuple[str, ...] = ()) -> Receipt:
     """Compose the slip that tells the customer that a correction is queued. It is not an invoice: no codes."""
     label = f"Przyjęto korektę do faktury nr {held.base_number}"
     how = "otrzymają ją Państwo w KSeF" if held.in_ksef else "przekażemy ją w uzgodniony sposób"
-    when = "gdy korygowana faktura otrzyma numer KSeF"
+    when = f"gdy {'korygowane faktury otrzymają numery' if held.others else 'korygowana faktura otrzyma numer'} KSeF"
     if held.in_total_failure:
         when = "gdy skończy się awaria całkowita KSeF"
     sections: list[list[Element]] = [
@@ -229,6 +242,7 @@ def compose_pending_slip(held: PendingSlip, *, copy: int = 1, footer: tuple[str,
         [
             Pair("Data przyjęcia", held.accepted_on.isoformat()),
             Pair("Faktura z dnia", held.base_issued_on.isoformat()),
+            *_other_bases(held),
             Text(f"Przyczyna: {held.reason}"),
             Pair("Kwota korekty", f"{amount(held.difference)} {held.currency}", bold=True),
             *_settled(held),

@@ -97,6 +97,7 @@ class PendingCorrectionSlip:
             due=correction.due,
             in_ksef=record.receives_in_ksef,
             in_total_failure=correction.in_total_failure,
+            others=tuple(base.number for base in correction.bases if base.number != record.number),
         )
         copy = handed_out(of_slip(events, held.id)) + 1
         return compose_pending_slip(slip, copy=copy, footer=self._footer)

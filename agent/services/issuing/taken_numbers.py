@@ -6,13 +6,11 @@ the series and went into the number ("FV-1/2026/11" and 7 was FV-1/2026/11/00000
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 from agent.domain.event_kinds import EventKind
 from agent.ports import InvoiceFilter, Json, Transaction
 
-LOG = logging.getLogger("agent.series")
 TAKEN = "number-taken"
 """Code of the Conflict with which the store refuses a number for the second time."""
 REASON = "faktury tej kasy mają już te numery (zmieniono wzór numeru albo serii)"
@@ -36,7 +34,6 @@ async def pass_over(tx: Transaction, series: str, serial: int, text_of: Callable
     await tx.invoices.resume_series(series, taken, REASON)
     data: dict[str, Json] = {"series": series, "after": taken, "why": REASON}
     await tx.events.append(EventKind.SERIES_RESUMED, data)
-    LOG.warning("series %s goes on after %s: the numbers before are those of other invoices", series, taken)
     return free
 
 

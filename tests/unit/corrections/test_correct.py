@@ -489,6 +489,10 @@ async def test_a_collective_correction_tells_which_of_its_invoices_ksef_refused(
         }
         held = (await correct(place, first, discount)).held
         assert held is not None
+        slip = " ".join(place.ports.renderer.text("paragon", place.printer.papers[-1]).split())
+        assert f"Przyjęto korektę do faktury nr {second.number}" in slip
+        assert f"Korekta dotyczy też faktur: {first.number}, {third.number}" in slip
+        assert "gdy korygowane faktury otrzymają numery KSeF" in slip
         await place.be_rejected(third.id)
         told = (await place.pending.one(held.id)).hand_over
         assert told.startswith(f"KSeF odrzucił fakturę {third.number} – zawołaj kierownika.")

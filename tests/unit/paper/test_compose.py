@@ -270,6 +270,8 @@ def test_a_held_correction_is_no_invoice() -> None:
     assert "Korektę rozlicza nowa faktura." in text_of(compose_pending_slip(replace(held, due=Decimal(0))))
     consumer = replace(held, buyer=PartyView(None, None), in_ksef=False)
     assert "przekażemy ją w uzgodniony sposób." in text_of(compose_pending_slip(consumer))
+    collective = replace(held, others=tuple(f"FV/{number}" for number in range(23)))
+    assert "FV/18, FV/19 i 3 innych" in " ".join(text_of(compose_pending_slip(collective)).split())
     paper = compose_pending_slip(held, copy=2)
     said = text_of(paper)
     assert "Przyjęto korektę do faktury nr FV/2026/11/1" in run_on(said)
