@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from agent.domain.callers import Caller, Role
-from agent.ports import Clock, DropFolder, Look, Place
+from agent.ports import Clock, DropFolder, FileHeld, Look, Place
 from agent.services.exchange import names
 from agent.services.exchange.answers import Answers
 from agent.services.exchange.intake import Intake
@@ -33,7 +33,7 @@ class Taker:
     async def issue(self, look: Look) -> bool:
         """Issue and answer; True where there are more or fewer refused files than before.
 
-        FileHeld where the file cannot be moved, FolderAway and Unavailable as ever: the same call later.
+        FileHeld where the file cannot be read or moved, FolderAway and Unavailable as ever: the same call later.
         """
         name, kind = look.name, names.format_of(look.name)
         at = self._clock.now().isoformat(timespec="seconds")
@@ -45,6 +45,8 @@ class Taker:
             return await self._answers.file(record, None)
         data = await self._folder.load(Place.TAKEN, name)
         if data is None:
+            if name in await self._folder.names(Place.TAKEN, name):
+                raise FileHeld("nie można go odczytać")
             return False  # somebody took it away
         sha256 = hashlib.sha256(data).hexdigest()
         duplicate = await self._folder.sha256(Place.DONE, name) == sha256

@@ -485,6 +485,25 @@ async def test_a_correction_waits_for_its_base_and_its_answer_follows(tmp_path: 
         assert document(await here.take("c.epp", epp(unknown, info=SHOP)))["problem"]["code"] == "epp-base"
 
 
+async def test_a_taken_file_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was looked for twenty times a second, and nobody heard of it."""
+    async with shop(tmp_path) as here:
+        here.folder.files[Place.TAKEN, "a.json"] = json.dumps(sale()).encode()
+
+        async def refused(place: Place, name: str) -> None:
+            return None
+
+        with monkeypatch.context() as patched:
+            patched.setattr(here.folder, "load", refused)
+            await here.passes(60)
+            assert problems(here) == {
+                "file:a.json": ("Plik „a.json” w katalogu wymiany czeka: nie można go odczytać.", False)
+            }
+        await here.passes(40)
+        assert document(here.answer("a.json"))["status"] == "issued"
+        assert problems(here) == {}
+
+
 async def test_what_the_till_took_under_another_name_is_told(tmp_path: Path) -> None:
     """Nobody issued it, answered it or spoke of it."""
     async with shop(tmp_path) as here:
