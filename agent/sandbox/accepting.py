@@ -1,8 +1,13 @@
-"""The end of a server of asyncio's: no connection stays behind that was accepted a moment before."""
+"""The port of a server that goes away and comes back, and its end.
+
+No connection stays behind that was accepted a moment before. A port is held by a socket that is bound and never
+listens: nobody else gets it meanwhile, and connections are really refused.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 
 ARRIVING_ROUNDS = 4
 """Rounds of the loop from accept() to the first step of what serves the connection (asyncio's selector loop)."""
@@ -19,3 +24,15 @@ async def accept_no_more(server: asyncio.Server) -> None:
     for _ in range(ARRIVING_ROUNDS):
         await asyncio.sleep(0)
     server.close()
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound; others of ours may be too, and one of them listens. OSError: the port is taken."""
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+    except OSError:
+        made.close()
+        raise
+    return made

@@ -1,8 +1,4 @@
-"""A listener on loopback that can go away and come back on the same port.
-
-A second socket stays bound, never listening, so that nobody else gets the port and connections are really refused
-while the line is down.
-"""
+"""A listener on loopback that can go away and come back on the same port, which it holds meanwhile."""
 
 from __future__ import annotations
 
@@ -12,23 +8,12 @@ import ssl
 
 from aiohttp import web
 
-from agent.sandbox.accepting import accept_no_more
+from agent.sandbox.accepting import accept_no_more, bound
 from agent.sandbox.ksef.faults import abort
 
 HOST = "127.0.0.1"
 SHUTDOWN_SECONDS = 0.1
 """A sandbox owes its callers no farewell; what a fault holds back ends with it."""
-
-
-def _bound(port: int) -> socket.socket:
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((HOST, port))
-    except OSError:
-        bound.close()
-        raise
-    return bound
 
 
 class Listener:
@@ -48,7 +33,7 @@ class Listener:
 
     async def start(self, port: int = 0) -> None:
         """Bind and listen; OSError where the port is taken."""
-        self._placeholder = _bound(port)
+        self._placeholder = bound(HOST, port)
         self.port = int(self._placeholder.getsockname()[1])
         await self._runner.setup()
         await self.up()
@@ -57,7 +42,7 @@ class Listener:
         """Listen."""
         if self._server is None and self._runner.server is not None:
             loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(self._runner.server, sock=_bound(self.port), ssl=self._tls)
+            self._server = await loop.create_server(self._runner.server, sock=bound(HOST, self.port), ssl=self._tls)
 
     async def down(self) -> None:
         """Refuse connections and reset the open ones."""

@@ -20,7 +20,7 @@ from functools import cached_property
 
 from agent.domain.values import dataclass
 from agent.ports import Clock
-from agent.sandbox.accepting import accept_no_more
+from agent.sandbox.accepting import accept_no_more, bound
 from agent.system.clock import SystemClock
 from printers.device.dialogue import CLEAR_BUFFERS
 from printers.escpos import parse
@@ -206,6 +206,8 @@ class NetworkPrinter:
         """Bytes that were no command of ours: a defect of the sender."""
         self._mechanism = Mechanism(profile or PROFILES["epson-tm-t20"], clock or SystemClock())
         self._server: asyncio.Server | None = None
+        self._placeholder: socket.socket | None = None
+        """Holds the port while nobody listens."""
         self._sessions: set[asyncio.Task[None]] = set()
         self._plan: _Plan | None = None
         self._turn = asyncio.Lock()
@@ -237,8 +239,10 @@ class NetworkPrinter:
 
     async def start(self) -> None:
         """Listen; ``port`` is the real one afterwards."""
-        self._server = await asyncio.start_server(self._accept, self.host, self.port)
-        self.port = int(self._server.sockets[0].getsockname()[1])
+        if self._placeholder is None:
+            self._placeholder = bound(self.host, self.port)
+            self.port = int(self._placeholder.getsockname()[1])
+        self._server = await asyncio.start_server(self._accept, sock=bound(self.host, self.port))
 
     async def stop(self) -> None:
         """Close everything."""
@@ -247,6 +251,9 @@ class NetworkPrinter:
         for session in sessions:
             session.cancel()
         await asyncio.gather(*sessions, return_exceptions=True)
+        if self._placeholder is not None:
+            self._placeholder.close()
+            self._placeholder = None
 
     async def plan(self, fault: Fault | str, *, at: int | None = None, times: int | None = 1) -> None:
         """Let ``fault`` happen in the next ``times`` connections that bring a job (None: until heal()).

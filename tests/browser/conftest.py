@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import shutil
+import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,6 +22,7 @@ from agent.domain.errors import AgentError
 from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord
 from agent.ports import InvoiceFilter
+from agent.sandbox.accepting import bound
 from agent.services.tokens import Tokens
 from agent.settings.model import PageSettings
 from agent.web.problems import response_of
@@ -60,6 +62,8 @@ class Counter:
     address: str
     tokens: Tokens
     _runner: web.AppRunner | None = None
+    _placeholder: socket.socket | None = None
+    """Holds the port while the agent is down."""
     mistakes: list[str] = field(default_factory=list)
     sales: list[dict[str, Any]] = field(default_factory=list)
     """What the page asked to issue, as it went out."""
@@ -76,15 +80,23 @@ class Counter:
         """Let the agent serve, at the address it had before where it had one."""
         self._runner = web.AppRunner(till_http(self.place, self.tokens, page=PageSettings(sample_basket=True)))
         await self._runner.setup()
-        port = int(self.address.rpartition(":")[2]) if self.address else 0
-        await web.TCPSite(self._runner, "127.0.0.1", port, reuse_address=True).start()
-        self.address = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        if self._placeholder is None:
+            self._placeholder = bound("127.0.0.1", 0)
+        port = self._placeholder.getsockname()[1]
+        await web.SockSite(self._runner, bound("127.0.0.1", port)).start()
+        self.address = f"http://127.0.0.1:{port}"
 
     async def stop_serving(self) -> None:
         """Let the agent be down: nothing answers at its address."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    async def close(self) -> None:
+        """Serve no more, and give the port back."""
+        await self.stop_serving()
+        if self._placeholder is not None:
+            self._placeholder.close()
 
     async def no_pause_counts(self) -> None:
         """Let a scan end by its Enter alone: on a busy machine keys come slower than a scanner types them."""
@@ -186,7 +198,7 @@ async def counter(browser: Browser, tmp_path: Path, size: tuple[int, int]) -> As
         )
         yield shop
         await context.close()
-        await shop.stop_serving()
+        await shop.close()
         assert not shop.mistakes
 
 

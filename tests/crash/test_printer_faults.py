@@ -191,7 +191,7 @@ def explained(paper: bytes, jobs: Sequence[bytes]) -> bool:
     driver sends NUL first (docs/printing.md, section 5). Only the last of them may be whole.
     """
     paper = paper.lstrip(FILLING)
-    if any(job.startswith(paper) for job in jobs) or not paper:
+    if any(job.startswith(paper.rstrip(FILLING)) for job in jobs) or not paper:
         return True
     for job in jobs:
         longest = alike(paper, job)

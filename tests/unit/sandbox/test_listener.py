@@ -66,3 +66,17 @@ def test_so_is_the_end_of_a_printer(rounds: int, refused: bool) -> None:
         caller = runner.run(_connect_and_end_printer(rounds, refused=refused))
     caller.close()
     gc.collect()
+
+
+async def test_a_printer_that_refuses_keeps_its_port() -> None:
+    """What others connect from is drawn among such ports: one of them had taken it, and the printer never came back."""
+    printer = NetworkPrinter()
+    await printer.start()
+    await printer.plan("refused")
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind((printer.host, printer.port))
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((printer.host, printer.port))
+    await printer.heal()
+    socket.create_connection((printer.host, printer.port)).close()
+    await printer.stop()
