@@ -6,7 +6,7 @@ Nothing here retries, follows a redirect or knows what a call means. Classes (do
     reset, close, timeout, truncated answer after that       UNKNOWN, link down
     2xx that is no JSON/XML (captive portal), a redirect      UNKNOWN, link down
     408, 5xx, an error page instead of an error of KSeF       UNKNOWN
-    4xx with an error of KSeF, 429                            REFUSED
+    4xx with an error of KSeF, 429 that is no web page        REFUSED
 """
 
 from __future__ import annotations
@@ -45,6 +45,9 @@ LARGE_BYTES = 500_000
 MAX_BYTES = 16_000_000
 """Largest answer that is read, unpacked. KSeF's own largest, ten thousand documents of a UPO, has five million; several
 at a time must fit into a till's service."""
+LONGEST_UNSIGNED_WAIT = 3600.0
+"""Seconds; a Retry-After of a 429 that bears no error of KSeF's is believed so far: no window of its limits is longer,
+and what stands before it may say anything."""
 UNREACHABLE = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 """Said by what stands in front of KSeF, not by KSeF."""
 
@@ -71,7 +74,7 @@ def ksef_failure(answer: Answer, now: datetime) -> KsefError | None:
     """Return the error an answer of KSeF stands for, None for a 2xx."""
     status = answer.status
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        if answer.media_type in {"text/html", "application/xhtml+xml"}:
+        if answer.is_page:
             return answer.unusable(
                 "Zamiast KSeF odpowiedziała strona WWW (portal logowania do sieci?).", link_down=True
             )
@@ -80,8 +83,9 @@ def ksef_failure(answer: Answer, now: datetime) -> KsefError | None:
     wait = retry_after(answer, now)
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         text, sent, link_down = "Zamiast KSeF odpowiedziało przekierowanie.", CallOutcome.UNKNOWN, True
-    elif status == HTTPStatus.TOO_MANY_REQUESTS:
+    elif status == HTTPStatus.TOO_MANY_REQUESTS and not answer.is_page:
         text, sent, link_down = "KSeF: przekroczono limit żądań.", CallOutcome.REFUSED, False
+        wait = wait if named or wait is None else min(wait, LONGEST_UNSIGNED_WAIT)
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
         text, sent = f"KSeF zwrócił błąd {status}.", CallOutcome.UNKNOWN
         link_down = status in UNREACHABLE or not named
@@ -90,6 +94,7 @@ def ksef_failure(answer: Answer, now: datetime) -> KsefError | None:
         sent, link_down = CallOutcome.REFUSED, False
     else:
         text, sent, link_down = f"Błąd {status} nie pochodzi z KSeF.", CallOutcome.UNKNOWN, True
+        wait = None
     code = named[0].code if named and status == HTTPStatus.BAD_REQUEST else status
     return KsefError(text, outcome=sent, code=code, retry_after=wait, body=answer.evidence, link_down=link_down)
 

@@ -89,6 +89,11 @@ class Answer:
         return self.media_type in {"application/xml", "text/xml"}
 
     @property
+    def is_page(self) -> bool:
+        """Return whether it is a web page: of a captive portal, a firewall or a proxy, never of KSeF."""
+        return self.media_type in {"text/html", "application/xhtml+xml"}
+
+    @property
     def evidence(self) -> str:
         """Return the beginning of the body as text, nothing where the body carries tokens."""
         if self.secret:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from agent.ksef import client
 from agent.ksef.certificates import Certificates
+from agent.ksef.client import ksef_failure
 from agent.ksef.crypto import b64, sha256
 from agent.ksef.gateway import Gateway, open_gateway
 from agent.ksef.latarnia import open_latarnia
@@ -227,6 +228,37 @@ async def test_latarnia_too(server: WireServer, body: bytes) -> None:
     with pytest.raises(KsefError):
         await latarnia.read()
     await latarnia.close()
+
+
+@pytest.mark.parametrize("call", ["POST /sessions/online/*/invoices", "POST /auth/challenge"])
+async def test_a_limit_that_a_firewall_states_blocks_nothing_once_it_is_gone(
+    server: WireServer, gateway: Gateway, call: str
+) -> None:
+    """A page with 429 and a Retry-After of days is no word of KSeF's: all sending, or signing in, stood so long."""
+    page = Reply(429, b"<html>Too many requests</html>", {"Retry-After": "2592000"}, "text/html")
+    server.on(call, page)
+    with pytest.raises(KsefError) as caught:
+        await gateway.send(await gateway.session(), INVOICE)
+    assert caught.value.link_down
+    assert caught.value.retry_after is None
+    server.on(call)
+    assert await gateway.send(await gateway.session(), INVOICE)
+
+
+@pytest.mark.parametrize("body", [b"", b"local_rate_limited"])
+def test_a_limit_that_bears_no_error_of_ksefs_holds_an_hour_at_most(body: bytes) -> None:
+    """No window of KSeF's is longer; what stands before it may say what it likes."""
+    answer = Answer(429, body, {"content-type": "text/plain", "retry-after": "2592000"})
+    failure = ksef_failure(answer, wire.START)
+    assert failure is not None
+    assert (failure.outcome, failure.retry_after) == (CallOutcome.REFUSED, 3600)
+
+
+def test_what_ksef_itself_says_of_its_limit_is_obeyed_as_it_is() -> None:
+    said = json.dumps({"status": {"code": 429, "description": "Too Many Requests"}}).encode()
+    failure = ksef_failure(Answer(429, said, {"content-type": "application/json", "retry-after": "86400"}), wire.START)
+    assert failure is not None
+    assert (failure.outcome, failure.retry_after) == (CallOutcome.REFUSED, 86400)
 
 
 @pytest.mark.parametrize("said", ["inf", "nan", "1e300", "-5", "9" * 400, "Wed, 21 Oct 99999999999 07:28:00 GMT"])
