@@ -221,6 +221,7 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
                 store, now=services.clock_check.best(), wall=clock.now(), timeout_seconds=settings.ksef.timeout_seconds
             )
             own.recall_sends(recent.sends)
+            own.recall_sessions(online=recent.sessions, batches=recent.batches)
             own.recall_background(recent.documents, recent.last_at)
         await agent.problems.refresh()
         try:

@@ -89,7 +89,12 @@ class Gateway:
         self._authenticator = Authenticator(self._wire, proof, context, clock, server_time)
         self.api = AuthenticatedClient(self._wire, self._authenticator)
         self._sessions = OnlineSessions(
-            self.api, keys, clock=clock, server_time=server_time, validate_identifiers=validate_identifiers
+            self.api,
+            keys,
+            clock=clock,
+            server_time=server_time,
+            validate_identifiers=validate_identifiers,
+            pace=lambda: budget.pace(Group.ONLINE_SESSION),
         )
         self._batches = BatchSessions(
             self.api,
@@ -305,6 +310,10 @@ class Gateway:
     def recall_sends(self, sent_at: Iterable[datetime]) -> None:
         """Count what an earlier run of the agent sent within the last hour, so that a restart provokes no 429."""
         self._budget.recall_sends(sent_at)
+
+    def recall_sessions(self, *, online: Iterable[datetime], batches: Iterable[datetime]) -> None:
+        """Count the sessions that an earlier run opened within the last hour."""
+        self._budget.recall_sessions(online=online, batches=batches)
 
     def recall_background(self, fetched_at: Iterable[datetime], last_at: datetime | None) -> None:
         """Count the documents an earlier run fetched within the last hour; right after it (``last_at``) go easy."""

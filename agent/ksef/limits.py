@@ -233,6 +233,10 @@ class RateBudget:
             for window in windows:
                 window.end(self._clock.monotonic())
 
+    def pace(self, group: Group) -> float:
+        """Return the seconds between calls of a group that use up no window of its limits: 0 without a limit."""
+        return max((share.span / share.calls for share in self._windows[group].shares), default=0.0)
+
     def sends(self) -> SendBudget:
         """Return what the limits still allow for invoices sent one by one.
 
@@ -264,6 +268,11 @@ class RateBudget:
         instants = list(sent_at)
         self._recall(Group.INVOICE_SEND, instants)
         self._recall(Group.INVOICE_STATUS, [instant for instant in instants for _ in range(POLLS_PER_SEND)])
+
+    def recall_sessions(self, *, online: Iterable[datetime], batches: Iterable[datetime]) -> None:
+        """Count sessions that an earlier run opened, interactive ones and batches."""
+        self._recall(Group.ONLINE_SESSION, online)
+        self._recall(Group.BATCH_SESSION, batches)
 
     def recall_documents(self, fetched_at: Iterable[datetime]) -> None:
         """Count documents that an earlier run fetched."""

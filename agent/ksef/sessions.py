@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import field
 from datetime import timedelta
@@ -28,8 +29,9 @@ MAX_INVOICES = 10_000
 PAGE_SIZE = "1000"
 COOLDOWN_SECONDS = 60.0
 """A session that refuses its first invoice within this time of its opening may have come too soon after the end of
-another (docs/protocol.md, section 6). It is replaced at once; where that one refuses too, the next one is opened this
-much later."""
+another, or KSeF does service work and takes nothing in any (docs/protocol.md, section 6). It is replaced at once; where
+that one refuses too, and until one takes something, each next one is opened this much later at the earliest, and so
+late that a day of refusals never uses up an hour's openings: its end would not be noticed for the rest of that hour."""
 
 
 @dataclass(slots=True)
@@ -55,7 +57,9 @@ class OnlineSessions:
         clock: Clock,
         server_time: ServerTime,
         validate_identifiers: bool,
+        pace: Callable[[], float],
     ) -> None:
+        """``pace``: seconds between openings that never use up an hour of KSeF's limits."""
         self._api = api
         self._keys = keys
         self._clock = clock
@@ -65,8 +69,11 @@ class OnlineSessions:
         self._opening: SingleFlight[SessionRef] = SingleFlight("ksef-open-session")
         self._rests_until = 0.0
         """Monotonic: KSeF takes no new session yet."""
-        self._refused_at: float | None = None
-        """Monotonic: when a new session last refused its first invoice."""
+        self._pace = pace
+        self._refused_in_a_row = 0
+        """New sessions that refused their first invoice, since one last took something."""
+        self._one_at_a_time = asyncio.Lock()
+        """Held by what is sent in a new session after others were refused: one is enough to learn of it."""
         self.max_invoices = MAX_INVOICES
 
     async def warm(self) -> SessionRef:
@@ -76,8 +83,7 @@ class OnlineSessions:
         rest = self._rests_until - self._clock.monotonic()
         if rest > 0:
             raise KsefError(
-                "KSeF nie przyjmuje faktur w sesji otwartej zaraz po końcu poprzedniej: następną agent otworzy za "
-                f"{rest:.0f} s.",
+                f"KSeF nie przyjmuje faktur w nowo otwartych sesjach: następną agent otworzy za {rest:.0f} s.",
                 outcome=CallOutcome.NOT_SENT,
                 code=SESSION_CLOSED,
                 retry_after=rest,
@@ -86,13 +92,22 @@ class OnlineSessions:
 
     async def send(self, session: SessionRef, invoice: Outgoing) -> str:
         """Send once; return the invoice's reference. See agent.ports.KsefGateway.send."""
-        opened = self._warm
-        if opened is None or opened.ref.reference != session.reference:
+        opened = self._still(session)
+        if self._refused_in_a_row == 0 or opened.taken > 0:
+            return await self._send(opened, invoice)
+        async with self._one_at_a_time:
+            return await self._send(self._still(session), invoice)
+
+    def _still(self, session: SessionRef) -> OpenSession:
+        if self._warm is None or self._warm.ref.reference != session.reference:
             raise KsefError(
                 "Sesja KSeF została już zastąpiona nową.", outcome=CallOutcome.NOT_SENT, code=SESSION_CLOSED
             )
+        return self._warm
+
+    async def _send(self, opened: OpenSession, invoice: Outgoing) -> str:
         opened.sends += 1
-        path = f"/sessions/online/{session.reference}/invoices"
+        path = f"/sessions/online/{opened.ref.reference}/invoices"
         body = _invoice_body(opened.key, invoice)
         try:
             answer = await self._api.run(
@@ -103,17 +118,18 @@ class OnlineSessions:
                 raise
             if self._warm is opened:
                 self._warm = None
-                self._rest_where_too_soon(opened, error)
+                self._note_refusal(opened)
             raise as_not_sent(error) from error
         opened.taken += 1
+        self._refused_in_a_row = 0
         return answer.fields().reference("referenceNumber")
 
-    def _rest_where_too_soon(self, session: OpenSession, error: KsefError) -> None:
+    def _note_refusal(self, session: OpenSession) -> None:
         now = self._clock.monotonic()
-        if error.code == SESSION_CLOSED and session.taken == 0 and now < session.opened_at + COOLDOWN_SECONDS:
-            if self._refused_at is not None and now < self._refused_at + COOLDOWN_SECONDS:
-                self._rests_until = now + COOLDOWN_SECONDS
-            self._refused_at = now
+        if session.taken == 0 and now < session.opened_at + COOLDOWN_SECONDS:
+            self._refused_in_a_row += 1
+            if self._refused_in_a_row > 1:
+                self._rests_until = now + max(COOLDOWN_SECONDS, self._pace())
 
     async def stop(self) -> None:
         """Stop an opening under way."""

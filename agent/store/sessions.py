@@ -21,9 +21,14 @@ class SqliteSessions:
         self._now = now
 
     async def use(self, reference: str, kind: SessionKind) -> None:
-        """Note that something is about to be sent in this session."""
+        """Note that this session is open and to be sent in."""
         used_at = codec.instant(self._now())
         await self._connection.run("session_use", {"reference": reference, "kind": kind.value, "used_at": used_at})
+
+    async def used_since(self, instant: datetime) -> list[tuple[SessionKind, datetime]]:
+        """Return what was noted since then, and when, newest first."""
+        rows = await self._connection.run("sessions_used_since", {"since": codec.instant(instant)})
+        return [(SessionKind(row["kind"]), codec.read_instant(row["used_at"])) for row in rows]
 
     async def without_upo(self) -> list[KsefSession]:
         """Those whose UPO can be asked for now, oldest first."""

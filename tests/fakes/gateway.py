@@ -258,6 +258,9 @@ class FakeGateway:
     def recall_sends(self, sent_at: Iterable[datetime]) -> None:
         """Its limits are what the test says."""
 
+    def recall_sessions(self, *, online: Iterable[datetime], batches: Iterable[datetime]) -> None:
+        """As recall_sends()."""
+
     async def learn_limits(self) -> None:
         self._check()
 

@@ -64,6 +64,7 @@ class Shop:
             async with world(self.folder, given=given, clock=self.clock, gateway=cast(FakeGateway, gateway)) as place:
                 recent = await place.recent_calls()
                 gateway.recall_sends(recent.sends)
+                gateway.recall_sessions(online=recent.sessions, batches=recent.batches)
                 gateway.recall_background(recent.documents, recent.last_at)
                 yield place
         finally:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+from agent.domain.errors import Unavailable
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
+from agent.ports import SessionKind
 from tests.fakes.agent_with_sandbox import SteppedClock, agent_with_sandbox
 
 
@@ -15,6 +19,28 @@ async def test_one_session_before_the_first_press(tmp_path: Path) -> None:
         await place.agent.sender.warm()
         await place.agent.sender.warm()
         assert len(place.sandbox.sessions.by_reference) == 1
+        assert (await place.sell()).state is InvoiceState.ACCEPTED
+        assert len(place.sandbox.sessions.by_reference) == 1
+
+
+async def test_a_session_counts_for_the_next_run_though_nothing_was_sent_in_it(tmp_path: Path) -> None:
+    async with agent_with_sandbox(tmp_path) as place:
+        await place.agent.sender.warm()
+        noted = await place.agent.store.read(lambda tx: tx.sessions.used_since(datetime(2026, 1, 1, tzinfo=UTC)))
+        assert [kind for kind, _ in noted] == [SessionKind.ONLINE]
+
+
+async def test_a_full_disk_does_not_keep_the_session_from_the_first_press(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with agent_with_sandbox(tmp_path) as place:
+
+        async def full(_: object) -> None:
+            raise Unavailable("pełny dysk", code="disk-full")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(place.agent.store, "write", full)
+            await place.agent.sender.warm()
         assert (await place.sell()).state is InvoiceState.ACCEPTED
         assert len(place.sandbox.sessions.by_reference) == 1
 

@@ -204,8 +204,8 @@ PLANTED = (
     Planted(
         what="what came too soon after a session is opened again and again",
         path="agent/ksef/sessions.py",
-        old="            self._rests_until = now + COOLDOWN_SECONDS\n",
-        new="            self._rests_until = now\n",
+        old="                self._rests_until = now + max(COOLDOWN_SECONDS, self._pace())\n",
+        new="                self._rests_until = now\n",
         tests=("tests/integration/test_live_habits.py",),
     ),
     Planted(

@@ -186,7 +186,7 @@ class Batches:
         if not line_carries:
             self._link.failed(error)
         if error.code != TOO_MANY and not of_batches:
-            self._link.nothing_taken(error)
+            self._link.no_session(error)
         rest = self._breaker.failed(error, of_batches=of_batches)
         until = None if rest is None else self._clock.now() + timedelta(seconds=rest)
         facts = InvoiceFacts(not_before=until, trouble=error.message)

@@ -50,9 +50,13 @@ class Link:
         """Note the session to send in."""
         self._sending_trouble.in_session(session_ref, way="ksef")
 
-    def nothing_taken(self, error: KsefError) -> None:
-        """Note that signing in, opening a session or sending failed for a reason of no invoice."""
+    def no_session(self, error: KsefError) -> None:
+        """Note that signing in or opening a session failed."""
         self._sending_trouble.failed(error)
+
+    def nothing_taken(self, error: KsefError) -> None:
+        """Note that sending failed for a reason of no invoice."""
+        self._sending_trouble.failed(error, in_session=True)
 
     def taken(self) -> None:
         """Note that KSeF took an invoice or a batch."""

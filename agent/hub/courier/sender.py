@@ -97,7 +97,7 @@ class Sender:
             session = await self._gateway.session()
         except KsefError as error:
             self._link.failed(error)
-            self._link.nothing_taken(error)
+            self._link.no_session(error)
             await self._verdicts.trouble(invoice, error)
             return invoice
         self._link.in_session(session.reference)
@@ -109,11 +109,14 @@ class Sender:
             reference = await self._gateway.send(session, await self._outgoing(sending))
         except KsefError as error:
             self._link.failed(error)
-            if error.of_every_invoice or (error.outcome is not CallOutcome.REFUSED and error.code not in SESSION_OVER):
+            over = error.code in SESSION_OVER
+            again = over and invoice.attempts == 0
+            if error.outcome is CallOutcome.NOT_SENT and not over:
+                self._link.no_session(error)  # no token to send it with
+            elif error.outcome is CallOutcome.UNKNOWN or error.of_every_invoice or (over and not again):
                 self._link.nothing_taken(error)
             failed = await self._failed(sending, error)
-            over = error.code in SESSION_OVER and failed.state is HubState.WAITING and invoice.attempts == 0
-            return None if over else failed
+            return None if again and failed.state is HubState.WAITING else failed
         self._link.taken()
         facts = InvoiceFacts(invoice_ref=reference, sent_at=self._clock.now())
         data = {"session": session.reference}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from agent.ports.ksef import UpoPage
@@ -13,7 +14,11 @@ class Sessions(Protocol):
     """KSeF sessions this till sent in, and their collective UPO."""
 
     async def use(self, reference: str, kind: SessionKind) -> None:
-        """Note that something is about to be sent in this session; a second time changes nothing."""
+        """Note that this session is open and to be sent in; a second time changes nothing."""
+        ...
+
+    async def used_since(self, instant: datetime) -> list[tuple[SessionKind, datetime]]:
+        """Return what use() noted since then, and when, newest first; at most as many as KSeF opens in an hour."""
         ...
 
     async def without_upo(self) -> list[KsefSession]:

@@ -7,7 +7,7 @@ from functools import partial
 
 from agent.domain.event_kinds import EventKind
 from agent.domain.values import dataclass
-from agent.ports import Event, Store, Transaction
+from agent.ports import Event, SessionKind, Store, Transaction
 from agent.services.delivery.upo import CALLS_OF_A_SESSION
 
 EVENTS_AT_ONCE = 100
@@ -26,10 +26,17 @@ MOST_EVENTS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class RecentCalls:
-    """When what was asked of KSeF, on the wall clock; ``last_at``: the newest event of all."""
+    """When what was asked of KSeF, on the wall clock; ``last_at``: the newest event of all.
+
+    A session that a killed process opened and never sent in is counted where the start opened it (InvoiceSender.warm);
+    one of a press that died between opening and intent is not: one call for each such death.
+    """
 
     sends: list[datetime]
     documents: list[datetime]
+    sessions: list[datetime]
+    """Interactive sessions, when they were opened, or a little later."""
+    batches: list[datetime]
     last_at: datetime | None
 
 
@@ -44,10 +51,13 @@ async def recent_calls(store: Store, *, now: datetime, wall: datetime, timeout_s
     # a little ahead: the clock was set back, and it may have been just now; far ahead: it was wrong then
     period = now - timedelta(hours=1) - longest_call, now + timedelta(hours=1)
     events, last_at = await store.read(partial(_calls_within, period))
+    opened = await store.read(lambda tx: tx.sessions.used_since(period[0]))
     shown = wall - now
     return RecentCalls(
         sends=[min(now, event.at + longest_call) + shown for event in events if event.is_send],
         documents=[min(now, event.at) + shown for event in events for _ in range(event.documents)],
+        sessions=[min(now, at) + shown for kind, at in opened if kind is SessionKind.ONLINE and at <= period[1]],
+        batches=[min(now, at) + shown for kind, at in opened if kind is SessionKind.BATCH and at <= period[1]],
         last_at=last_at,
     )
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,7 +21,7 @@ from functools import partial
 from itertools import chain, repeat
 
 from agent.domain.calendar import local_date
-from agent.domain.errors import DocumentDamaged
+from agent.domain.errors import DocumentDamaged, Unavailable
 from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
@@ -55,6 +56,7 @@ from agent.services.outages.connection import Connection
 from agent.services.outages.mode import CurrentMode
 from agent.services.signals import Signal
 
+LOG = logging.getLogger("agent.delivery")
 POLL_STEPS = (0.1, 0.2, 0.3, 0.5, 0.5, 1.0, 1.0, 2.0, 3.0, 5.0)
 """Seconds between status questions after the first one (first_question.py); the last one repeats."""
 ONE_DAY = timedelta(days=1)
@@ -202,10 +204,13 @@ class InvoiceSender:
         """Have a session at hand, so that the first press of the day waits for none and bad credentials show early."""
         if self._mode.may_send():
             try:
-                await self._session()
+                session = await self._session()
+                await self._store.write(lambda tx: tx.sessions.use(session.reference, SessionKind.ONLINE))
                 await self._gateway.learn_limits()
             except KsefError as error:
                 self._connection.failed(error)
+            except Unavailable as error:  # a full disk: the first press notes it, or is refused
+                LOG.warning("the session at hand is not noted: %s", error.detail)
 
     async def _session(self, invoice: Outgoing | None = None) -> SessionRef:
         invoice_id = "" if invoice is None else invoice.invoice_id
@@ -249,7 +254,7 @@ class InvoiceSender:
             reference = await self._gateway.send(session, outgoing)
         except KsefError as error:
             self._metrics.sent(error.outcome.value)
-            record = await self._failed_send(record, error)
+            record = await self._failed_send(record, error, again=again)
             if again and error.outcome is CallOutcome.NOT_SENT and error.code in SESSION_OVER:
                 return await self._send(record, pressed=pressed, again=False)
             return record
@@ -313,12 +318,15 @@ class InvoiceSender:
         self._metrics.sent("no_session")
         return await self._records.note_trouble(record, EventKind.SEND_FAILED, error, "session", general=True)
 
-    async def _failed_send(self, record: InvoiceRecord, error: KsefError) -> InvoiceRecord:
+    async def _failed_send(self, record: InvoiceRecord, error: KsefError, *, again: bool) -> InvoiceRecord:
+        """``again``: where the session is over, another one is tried at once."""
         self._connection.failed(error)
         if error.outcome is CallOutcome.NOT_SENT and error.code not in SESSION_OVER:
             self._connection.no_session(error)  # no token to send it with
             self._close_way(self._gateway.way_of(record.id), error)
-        elif error.outcome is CallOutcome.UNKNOWN or error.of_every_invoice:
+        elif (
+            error.outcome is CallOutcome.UNKNOWN or error.of_every_invoice or (error.code in SESSION_OVER and not again)
+        ):
             self._connection.nothing_taken(error)
         why = NO_CORRECTION.get(error.code) if error.outcome is CallOutcome.REFUSED else None
         if why is not None:

@@ -129,14 +129,14 @@ class Connection:
 
     def no_session(self, error: KsefError) -> None:
         """Note why there is no session to send in; only a refusal of the credentials tells anything about them."""
-        self.nothing_taken(error)
+        self.sending_trouble.failed(error)
         if error.code in LOGIN_REFUSED:
             self.last.signed_in, self.last.login_problem = False, error.message
             self._changed.set()
 
     def nothing_taken(self, error: KsefError) -> None:
         """Note that sending failed for a reason of no invoice."""
-        self.sending_trouble.failed(error)
+        self.sending_trouble.failed(error, in_session=True)
 
     def _contact(self) -> None:
         self.last.answered_at = self._clock.now()

@@ -38,7 +38,7 @@ class BatchTrouble:
 
 
 class SendingTrouble:
-    """Begins with the first failure; ends with a new session, or when KSeF takes something.
+    """Begins with the first failure; ends when KSeF takes something, or with a new session where there was none.
 
     Questions that KSeF answers say nothing of it. Trouble of the line counts while probes are answered, since what
     stands before KSeF may let only those through; it ends with a probe that fails, too, which others tell of.
@@ -51,15 +51,18 @@ class SendingTrouble:
         """KSeF's, in the newest failure."""
         self._by_line = False
         """The newest failure had no usable answer."""
+        self._in_session = False
+        """Something failed since it began although there was a session."""
         self._probe_answered = False
         """The newest probe was answered."""
         self._sessions: dict[str, str] = {}
         """The newest session by way: a till of a chain has two."""
 
-    def failed(self, error: KsefError) -> None:
-        """Note that signing in, opening a session or sending failed for a reason of no invoice."""
+    def failed(self, error: KsefError, *, in_session: bool = False) -> None:
+        """Note that signing in or opening a session failed, or (``in_session``) sending, for a reason of no invoice."""
         if error.link_down and not self._probe_answered:
             return
+        self._in_session = in_session or (self._in_session and self.since is not None)
         self.since = self.since or Since.now(self._clock)
         self.words = error.message
         self._by_line = error.link_down
@@ -71,12 +74,13 @@ class SendingTrouble:
     def in_session(self, session_ref: str, way: str) -> bool:
         """Note the session to send in, and tell whether it is new.
 
-        One that was open before says nothing of what KSeF would do now.
+        One that was open before says nothing of what KSeF would do now; nor does a new one of what it takes.
         """
         if session_ref == self._sessions.get(way):
             return False
         self._sessions[way] = session_ref
-        self.since = None
+        if not self._in_session:
+            self.since = None
         return True
 
     def probed(self, *, answered: bool) -> None:

@@ -1,6 +1,12 @@
 -- session_use --
--- Something is about to be sent in a session; the first time stays.
+-- A session is open and to be sent in; the first time stays.
 INSERT INTO sessions (reference, kind, used_at) VALUES (:reference, :kind, :used_at) ON CONFLICT DO NOTHING;
+
+-- sessions_used_since --
+-- What was opened lately. KSeF opens 120 and 60 in an hour: the newest are looked at, not all there ever were.
+SELECT kind, used_at FROM (SELECT kind, used_at FROM sessions ORDER BY rowid DESC LIMIT 200)
+WHERE used_at >= :since
+ORDER BY used_at DESC;
 
 -- session_finish --
 -- The collective UPO is here, or there never will be one.

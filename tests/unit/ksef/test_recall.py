@@ -29,6 +29,17 @@ async def test_sends_of_an_earlier_run_count_until_their_hour_is_over() -> None:
     assert budget.sends().sends_left_hour == 180
 
 
+async def test_sessions_of_an_earlier_run_count_until_their_hour_is_over() -> None:
+    clock = FakeClock()
+    budget = RateBudget(clock)
+    budget.recall_sessions(
+        online=[clock.now() - timedelta(minutes=50)] * 120, batches=[clock.now() - timedelta(minutes=40)] * 60
+    )
+    assert await refused(budget, Group.ONLINE_SESSION) == pytest.approx(600, abs=0.1)
+    assert await refused(budget, Group.BATCH_SESSION) == pytest.approx(1200, abs=0.1)
+    assert await refused(budget, Group.INVOICE_SEND) is None
+
+
 async def test_documents_of_an_earlier_run_count() -> None:
     clock = FakeClock()
     budget = RateBudget(clock)
