@@ -10,10 +10,10 @@ export function headline(handOver) {
   return [h("h1", { id: "invoice-headline", tabindex: "-1" }, first), rest ? h("p", { class: "answer-more" }, rest) : null];
 }
 
-/** The new invoice that a correction made; `show` opens it. */
+/** The new invoice that a correction made; `show` opens it by its id. */
 export const replacementNote = (replacement, show) => (replacement ? h("p", { class: "note warn", id: "replacement" },
   `Wystawiono też nową fakturę ${replacement.number}. ${replacement.hand_over} `,
-  h("button", { type: "button", onclick: () => show(replacement) }, "Pokaż nową fakturę")) : null);
+  h("button", { type: "button", onclick: () => show(replacement.id) }, "Pokaż nową fakturę")) : null);
 
 /** What colour the answer has: bad where somebody has to act. */
 export function mood(invoice) {
