@@ -63,4 +63,13 @@ def command(
     else:
         click.echo(f"{answer.get('number', 'Korekta w kolejce')}  {answer['state']}")
         click.echo(answer["hand_over"])
+        _tell_new_invoice(answer)
     remote.exit_with(answer)
+
+
+def _tell_new_invoice(answer: Any) -> None:
+    """Tell of the second document of a wrong buyer or an exchange."""
+    if (new := answer.get("replacement")) is None:
+        return
+    click.echo(f"{new['number']}  {new['state']}")
+    click.echo("Tę nową fakturę wystawiono już wcześniej." if answer.get("replacement_earlier") else new["hand_over"])

@@ -96,6 +96,11 @@ class SqliteKeys:
         rows = await self._connection.run("key_get", {"key": key})
         return codec.read_key(rows[0]) if rows else None
 
+    async def of_invoice(self, invoice_id: str) -> list[KeyRecord]:
+        """Return the records of the keys that name an invoice."""
+        rows = await self._connection.run("keys_of_invoice", {"invoice_id": invoice_id})
+        return [codec.read_key(row) for row in rows]
+
     async def add(self, record: KeyRecord) -> None:
         """Use a key; KeyReused where it was used before: ask get() first, in the same unit of work."""
         try:

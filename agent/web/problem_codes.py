@@ -69,6 +69,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "base-known-here": ProblemKind(409, "The invoice is on this till: correct it by its id"),
     "not-correctable": ProblemKind(409, "This invoice cannot be corrected here"),
     "nothing-left": ProblemKind(409, "The invoice was corrected to zero already"),
+    "new-invoice-stands": ProblemKind(409, "Another new invoice stands already, only its correction was refused"),
     "corrected-collectively": ProblemKind(409, "A collective correction stands in the way"),
     "other-seller": ProblemKind(409, "The invoice is another seller's"),
     "technical-correction-refused": ProblemKind(409, "No technical correction is possible or allowed now"),

@@ -71,6 +71,54 @@ async def test_a_refusal_by_ksef_keeps_the_basket_and_shows_no_paper(counter: Co
     assert states == [InvoiceState.REJECTED, InvoiceState.ACCEPTED]
 
 
+async def test_a_refused_correction_leads_to_the_correction_alone(counter: Counter) -> None:
+    """KSeF took the new invoice of the right buyer, and refused the correction beside it."""
+    await counter.open()
+    await counter.press()
+    assert await counter.headline() == "Wydaj klientowi fakturę."
+    page = counter.page
+
+    async def right_buyer(name: str) -> None:
+        await page.click("#to-correct")
+        await page.wait_for_selector("#correct-line-1:visible")
+        await page.check("[name=correction-kind][value=buyer]")
+        for field, value in (("name", name), ("line1", "ul. Cicha 3")):
+            await page.fill(f"#right-{field}", value)
+        await page.click("#correct-submit")
+
+    counter.place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki dokumentu faktury"))
+    await right_buyer("Jan Kowalski")
+    await page.wait_for_selector(".answer-label >> text=FK-1/2026/11/000001")
+    assert await counter.headline() == "KSeF odrzucił korektę i nic nie wydrukowano – zawołaj kierownika."
+    await expect(page.locator(".answer-more")).to_contain_text(
+        "Nowa faktura FV-1/2026/11/000002 zostaje: gdy przyczyna zniknie, powtórz tę samą korektę, "
+        "a kasa wystawi tylko ją."
+    )
+    replacement = page.locator("#replacement")
+    await expect(replacement).to_contain_text(
+        "Wystawiono też nową fakturę FV-1/2026/11/000002. Wydaj klientowi fakturę."
+    )
+    await expect(page.locator("#next-sale")).to_contain_text("Nowa sprzedaż")
+
+    await page.click("#relatives >> text=FV-1/2026/11/000001")
+    await right_buyer("Anna Nowak")
+    await expect(page.locator("#correct-error")).to_contain_text(
+        "Do faktury FV-1/2026/11/000001 wystawiono już nową fakturę FV-1/2026/11/000002 (Jan Kowalski, "
+    )
+    await page.fill("#right-name", "Jan Kowalski")
+    await page.click("#correct-submit")
+    await page.wait_for_selector(".answer-label >> text=FK-1/2026/11/000002")
+    assert await counter.headline() == "Wydaj klientowi korektę."
+    await expect(page.locator(".answer-more")).to_have_text("Nie zwracaj pieniędzy: rozlicza je nowa faktura.")
+    await expect(replacement).to_contain_text(
+        "Nową fakturę FV-1/2026/11/000002 wystawiono już wcześniej. Drugiej nie ma."
+    )
+    await expect(replacement).not_to_contain_text("Wydaj")
+    await page.click("text=Pokaż nową fakturę")
+    await page.wait_for_selector(".answer-label >> text=FV-1/2026/11/000002")
+    assert len(await counter.invoices()) == 4
+
+
 async def test_todays_list_prints_what_did_not_come_out_and_refreshes_by_itself(counter: Counter) -> None:
     place, page = counter.place, counter.page
     place.printer.plan.append(Outcome.NOT_SENT)

@@ -549,6 +549,18 @@ async def test_a_key_is_used_once(store: SqliteStore) -> None:
         await store.write(lambda transaction: transaction.keys.add(record))
 
 
+async def test_keys_are_found_by_what_they_name(store: SqliteStore) -> None:
+    """A correction that waits has a key of its own, which names its base as the key of the sale does."""
+    await add(store, "a")
+    await add(store, "b")
+    sold, returned = KeyRecord("sprzedaż", b"\1" * 32, "inv-a"), KeyRecord("zwrot", b"\2" * 32, "inv-a")
+    await store.write(lambda transaction: transaction.keys.add(sold))
+    await store.write(lambda transaction: transaction.keys.add(returned))
+    found = await store.read(lambda transaction: transaction.keys.of_invoice("inv-a"))
+    assert sorted(found, key=lambda record: record.key) == [sold, returned]
+    assert await store.read(lambda transaction: transaction.keys.of_invoice("inv-b")) == []
+
+
 async def test_facts_and_notes(store: SqliteStore) -> None:
     seen = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
     first = await store.write(lambda transaction: transaction.facts.add(Fact("latarnia", {"id": "1"}, seen)))

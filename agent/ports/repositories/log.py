@@ -53,6 +53,10 @@ class Keys(Protocol):
 
     async def get(self, key: str) -> KeyRecord | None: ...
 
+    async def of_invoice(self, invoice_id: str) -> list[KeyRecord]:
+        """All that name this invoice: it was made under them, or they ordered a correction of it."""
+        ...
+
     async def add(self, record: KeyRecord) -> None: ...
 
 

@@ -96,6 +96,8 @@ class ExchangeDocuments:
         """
         if pressed.replayed:
             return "Dokument wystawiono już wcześniej; drugi raz nie powstał."
+        if pressed.settles is not None:
+            return "Nową fakturę wystawiono już wcześniej; powstała tylko korekta, której do niej brakowało."
         written = document.header.text(ISSUE_DATE)[:8]
         if not written:
             return None

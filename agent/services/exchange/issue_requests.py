@@ -18,6 +18,7 @@ from agent.domain.sale.parse import parse_sale
 from agent.domain.values import dataclass
 from agent.ports import InvoiceFilter, Transaction
 from agent.services.corrections.bases import NO_LIMIT, BaseReader
+from agent.services.issuing import new_invoices
 from agent.services.issuing.plans import IssuePlan
 from agent.services.issuing.requests import CheckedRequest, planned_correction, planned_sale
 
@@ -89,10 +90,13 @@ class CheckedExchangeCorrection:
     async def plan(self, tx: Transaction) -> IssuePlan:
         """Count it against the invoice as it stands here, and compare what it says of it."""
         described = self.described
-        base = await self.bases.standing(tx, await _called(tx, described))
+        base, earlier = await self.bases.standing(tx, await _called(tx, described))
         correction = parse_correction(described.document(base), base=base, today=local_date(self.now))
         described.check(correction, base)
-        return planned_correction(replace(correction, external_ref=described.number or None, number=self.number))
+        settles = await new_invoices.standing(tx, self.bases, correction, earlier)
+        return planned_correction(
+            replace(correction, external_ref=described.number or None, number=self.number), settles
+        )
 
 
 async def _called(tx: Transaction, described: ExchangeCorrection) -> InvoiceRecord:

@@ -61,7 +61,7 @@ class Outcome:
 
     def made(self, pressed: IssueOutcome, note: str | None = None) -> Outcome:
         """Return the outcome of a press."""
-        return replace(self, invoices=pressed.invoice_ids, held=pressed.held_id, replayed=pressed.replayed, note=note)
+        return replace(self, invoices=pressed.told, held=pressed.held_id, replayed=pressed.replayed, note=note)
 
 
 @dataclass(frozen=True, slots=True)

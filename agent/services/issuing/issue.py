@@ -333,7 +333,7 @@ class Issuing:
             held = await pending.insert(
                 tx, plan.pending, key=press.key, caller=press.caller, now=moment.now, at_counter=press.at_counter
             )
-        outcome = await remember(tx, press.key, press.content_sha256, made, held)
+        outcome = await remember(tx, press.key, press.content_sha256, made, held, settles=plan.settles)
         modes = tuple(invoice.mode for invoice in made)
         if not press.at_counter or moment.decision.attempt_online:
             return Committed(outcome, modes)

@@ -37,6 +37,8 @@ class IssuePlan:
     """A correction that has to wait for the KSeF number of a base."""
     fulfils: str | None = None
     """Id of the pending correction that the first document is."""
+    settles: str | None = None
+    """Id of the new invoice that belongs to the correction and stands already: an earlier press made it."""
     buyers: NamedBuyers = NO_BUYERS
     """What the press says of buyers, to be remembered with it."""
 

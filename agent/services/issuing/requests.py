@@ -31,6 +31,7 @@ from agent.domain.values import dataclass
 from agent.ports import HeldCorrection, Transaction
 from agent.services.buyers.memory import NO_BUYERS, NamedBuyers
 from agent.services.corrections.bases import BaseReader
+from agent.services.issuing import new_invoices
 from agent.services.issuing.plans import IssuePlan, PlannedDocument, SuppliedDocument
 from agent.services.issuing.ready_bases import known_bases
 
@@ -200,9 +201,10 @@ class CheckedCorrection:
 
     async def plan(self, tx: Transaction) -> IssuePlan:
         """Count it against what is left of its base."""
-        base = await self.bases.standing(tx, await tx.invoices.get(self.invoice_id))
+        base, earlier = await self.bases.standing(tx, await tx.invoices.get(self.invoice_id))
         others = await self.bases.named(tx, self.document)
-        return planned_correction(parse_correction(self.document, base=base, today=local_date(self.now), others=others))
+        correction = parse_correction(self.document, base=base, today=local_date(self.now), others=others)
+        return planned_correction(correction, await new_invoices.standing(tx, self.bases, correction, earlier))
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,12 +238,11 @@ class CheckedExternalCorrection:
 
     async def plan(self, tx: Transaction) -> IssuePlan:
         """Count it against what this till has corrected of that invoice already."""
-        base = await self.bases.external(tx, self.described)
+        base, earlier = await self.bases.external(tx, self.described)
         others = await self.bases.named(tx, self.correction)
         today = local_date(self.now)
-        return planned_correction(
-            parse_correction(self.correction, base=base, today=today, others=others, pointer="/correction")
-        )
+        correction = parse_correction(self.correction, base=base, today=today, others=others, pointer="/correction")
+        return planned_correction(correction, await new_invoices.standing(tx, self.bases, correction, earlier))
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,13 +262,16 @@ class PendingRequest:
         return Planned(IssuePlan((PlannedDocument(self.correction, self.correction.number),), fulfils=self.held.id))
 
 
-def planned_correction(correction: Correction) -> IssuePlan:
-    """Plan a correction, now or once its base has its number, and the new invoice that belongs to it at once."""
-    replacement = () if correction.replacement is None else (PlannedDocument(correction.replacement),)
+def planned_correction(correction: Correction, settles: str | None) -> IssuePlan:
+    """Plan a correction, now or once its base has its number, and the new invoice that belongs to it at once.
+
+    ``settles``: id of that invoice, where it stands already.
+    """
+    new = () if correction.replacement is None or settles is not None else (PlannedDocument(correction.replacement),)
     named = _named_buyers(correction)
     if correction.awaiting:
-        return IssuePlan(replacement, pending=replace(correction, replacement=None), buyers=named)
-    return IssuePlan((PlannedDocument(correction, correction.number), *replacement), buyers=named)
+        return IssuePlan(new, pending=replace(correction, replacement=None), settles=settles, buyers=named)
+    return IssuePlan((PlannedDocument(correction, correction.number), *new), settles=settles, buyers=named)
 
 
 def _named_buyers(correction: Correction) -> NamedBuyers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from agent.domain.corrections.new_invoice import repeat_hint
 from agent.domain.event_kinds import EventKind
 from agent.domain.fa3.elements import receipt_named
 from agent.domain.fa3.reverse_charge import ended_hint
@@ -20,6 +21,7 @@ from agent.domain.sale.issue_time import late_hint
 from agent.domain.values import dataclass
 from agent.ports import PrintJob, Transaction
 from agent.services.corrections.money_back import money_sentence
+from agent.services.issuing.new_invoices import left_without
 from agent.services.paper import own_printing
 from agent.services.paper.outcomes import Noted
 
@@ -51,6 +53,8 @@ class Counter:
     """What changes hands, where deposits make it another sum than the total."""
     older_than_number: bool = False
     """The newest paper was made before the KSeF number came."""
+    left_without: InvoiceSummary | None = None
+    """The new invoice that stands without this correction, which came to nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ async def answer(tx: Transaction, record: InvoiceRecord) -> InvoiceAnswer:
         paid=await _paid(tx, record),
         due=_due(record),
         older_than_number=record.ksef_number is not None and await _printed_before_number(tx, record),
+        left_without=await left_without(tx, record) if record.kind == Kind.KOR else None,
     )
     return InvoiceAnswer(record, paper, hand_over(record, paper, counter))
 
@@ -141,7 +146,8 @@ def hand_over(record: InvoiceSummary, paper: NewestPaper | None, counter: Counte
     The sentence is about the paper that lies there: a number that arrives after it adds to it, and changes nothing.
     """
     if record.state is InvoiceState.REJECTED:
-        return _refused(record, paper)
+        hint = "" if counter.left_without is None else f" {repeat_hint(counter.left_without)}"
+        return f"{_refused(record, paper)}{hint}"
     if number_taken(record):
         what = "Nic nie wydrukowano" if paper is None else "Nie wydawaj dalszych wydruków"
         return f"KSeF ma już dokument o tym numerze i nie wiadomo, czy to ten. {what} – zawołaj kierownika."
@@ -211,9 +217,11 @@ def _second_invoice(record: InvoiceRecord, view: FaView) -> str:
 
 
 def _refused(record: InvoiceSummary, paper: NewestPaper | None) -> str:
+    if record.closed_at is not None and record.kind.startswith("KOR"):
+        return "KSeF odrzucił tę korektę, a jej sprawę zamknięto."
     if record.closed_at is not None:
         return "KSeF odrzucił tę fakturę, a jej sprawę zamknięto: sprzedaż ma inny dokument."
-    what = "KSeF odrzucił fakturę i nic nie wydrukowano" if paper is None else "KSeF odrzucił fakturę"
+    what = f"KSeF odrzucił {_noun(record)}{' i nic nie wydrukowano' if paper is None else ''}"
     return f"{what} – zawołaj kierownika. {in_words(record.rejection_code, record.rejection)}".strip()
 
 

@@ -34,6 +34,8 @@ class IssueAnswer:
     """One; two where a wrong buyer was corrected (correction and new invoice); none of a held correction."""
     replayed: bool = False
     held: HeldAnswer | None = None
+    settles: bool = False
+    """The last of them is the new invoice of an earlier press, which a correction alone settles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,8 @@ async def _queue(tx: Transaction) -> QueueAnswer:
 
 async def _issued(pressed: IssueOutcome, tx: Transaction) -> IssueAnswer:
     held = None if pressed.held_id is None else await describe(tx, await existing(pressed.held_id, tx))
-    invoices = tuple([await _one(each, tx) for each in pressed.invoice_ids])
-    return IssueAnswer(invoices, pressed.replayed, held)
+    invoices = tuple([await _one(each, tx) for each in pressed.told])
+    return IssueAnswer(invoices, pressed.replayed, held, settles=pressed.settles is not None)
 
 
 async def _events(invoice_id: str, tx: Transaction) -> list[Event]:

@@ -34,6 +34,10 @@ SELECT * FROM events WHERE kind IN ('mode', 'rejected', 'collision') ORDER BY se
 -- One idempotency key.
 SELECT * FROM idempotency_keys WHERE key = :key;
 
+-- keys_of_invoice --
+-- The idempotency keys that name an invoice.
+SELECT * FROM idempotency_keys WHERE invoice_id = :invoice_id ORDER BY used_at, key;
+
 -- key_add --
 -- A key that is used from now on.
 INSERT INTO idempotency_keys (key, body_sha256, invoice_id, used_at)

@@ -50,7 +50,9 @@ class HeldCorrection:
     held_by: str
     """Number of the base."""
     replacement: Annotated[Invoice | None, OMITTED] = None
-    """The new invoice, after the correction of a wrong buyer; only there."""
+    """The new invoice of a wrong buyer or an exchange, after the correction; only in the answer to its press."""
+    replacement_earlier: Annotated[bool | None, OMITTED] = None
+    """True where an earlier press made it, whose correction was lost: only the correction is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,8 @@ def all_held(values: Sequence[HeldAnswer]) -> tuple[Held, ...]:
 def pressed(answer: IssueAnswer) -> Invoice | HeldCorrection:
     """Describe what a press made: an invoice, or a correction that waits. Either may come with a replacement."""
     if answer.held is None:
-        return invoice_of(*answer.invoices[:2])
+        return invoice_of(*answer.invoices[:2], replacement_earlier=answer.settles)
     held = held_of(answer.held)
     replacement = invoice_of(answer.invoices[0]) if answer.invoices else None
-    return HeldCorrection(held, held.state, held.hand_over, held.base_number, replacement)
+    earlier = True if answer.settles else None
+    return HeldCorrection(held, held.state, held.hand_over, held.base_number, replacement, earlier)

@@ -146,7 +146,9 @@ class Invoice:
     pressed_by: Annotated[str, Says(example="kasa 1")]
     """Name of the token that pressed."""
     replacement: Annotated[Invoice | None, OMITTED] = None
-    """The new invoice, after the correction of a wrong buyer; only there."""
+    """The new invoice of a wrong buyer or an exchange, after the correction; only in the answer to its press."""
+    replacement_earlier: Annotated[bool | None, OMITTED] = None
+    """True where an earlier press made it, whose correction was lost: only the correction is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,9 @@ class InvoiceList:
     """Value of ``after`` for the following page; null on the last one."""
 
 
-def invoice_of(answer: ListedInvoice, replacement: ListedInvoice | None = None) -> Invoice:
+def invoice_of(
+    answer: ListedInvoice, replacement: ListedInvoice | None = None, *, replacement_earlier: bool = False
+) -> Invoice:
     """Describe an invoice."""
     record = answer.record
     return Invoice(
@@ -193,6 +197,7 @@ def invoice_of(answer: ListedInvoice, replacement: ListedInvoice | None = None) 
         corrects=record.base_id,
         pressed_by=record.pressed_by,
         replacement=None if replacement is None else invoice_of(replacement),
+        replacement_earlier=True if replacement_earlier else None,
     )
 
 

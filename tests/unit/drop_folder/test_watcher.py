@@ -16,7 +16,7 @@ import pytest
 from agent.domain.errors import AgentError, Unavailable
 from agent.domain.exchange.requests import older_content_of
 from agent.domain.invoice import InvoiceRecord, Mode
-from agent.ports import InvoiceFilter, Look, Place, SendBudget
+from agent.ports import InvoiceFilter, Look, Place, Rejected, SendBudget
 from agent.services.exchange import issue_requests, watcher
 from tests.fakes import counter
 from tests.fakes.drop_folder import Shop, folder_settings, remembered
@@ -457,6 +457,25 @@ async def test_numbers_of_the_shops_own_program(tmp_path: Path) -> None:
         answer = await here.take("b.epp", epp(returned, info=SHOP))
         assert document(answer)["invoice"]["number"] == "3/MAG/2026"
         assert document(answer)["invoice"]["kind"] == "KOR"
+
+
+async def test_of_a_wrong_buyer_the_new_invoice_is_made_once(tmp_path: Path) -> None:
+    """KSeF took it, and refused the correction beside it; the program corrects the invoice once more."""
+    async with shop(tmp_path) as here:
+        await here.take("a.epp", epp(Paperwork([COFFEE]), info=SHOP))
+        same = [Item("KAWA", COFFEE.name, COFFEE.price, COFFEE.quantity, before=COFFEE)]
+        here.place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki"))
+        answers = []
+        for number in (3, 4):
+            fields = {8: "FS 12/2026", 18: "5260250274"}
+            paper = Paperwork(same, kind="KFS", number=f"KFS {number}/2026", fields=fields)
+            answers.append(document(await here.take(f"{number}.epp", epp(paper, info=SHOP))))
+        assert [each["status"] for each in answers] == ["rejected", "issued"]
+        assert answers[0]["replacement"]["id"] == answers[1]["replacement"]["id"]
+        assert answers[1]["note"] == (
+            "Nową fakturę wystawiono już wcześniej; powstała tylko korekta, której do niej brakowało."
+        )
+        assert len(await invoices(here)) == 4
 
 
 async def test_a_correction_waits_for_its_base_and_its_answer_follows(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from agent.domain.books.entry import BookEntry, BookPart
 from agent.domain.errors import AgentError, BadInput, Conflict, FieldError, StoreLost, Unavailable
 from agent.domain.fa3.view.read import read
 from agent.domain.lifecycle import PrintState
-from agent.ports import InvoiceFilter, PrintJob
+from agent.ports import InvoiceFilter, PrintJob, Rejected
 from agent.services.issuing.idempotency import IssueOutcome
 from agent.services.queries.invoices import IssueAnswer
 from agent.settings.model import ApiSettings, PageSettings
@@ -549,6 +549,24 @@ class TestChanging:
         made = await (await client.post(path, json=body, headers=with_key("nabywca-1"))).json()
         assert made["kind"] == "KOR"
         assert made["replacement"]["buyer"]["identifier"] == "1111111111"
+
+    async def test_of_two_documents_the_one_in_ksef_is_not_made_again(self, client: Client, place: World) -> None:
+        invoice = await issued(client)
+        path = f"/v1/invoices/{invoice['id']}/corrections"
+        body = {"kind": "buyer", "buyer": sale()["buyer"]}
+        place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki"))
+        first = await (await client.post(path, json=body, headers=with_key("nabywca-1"))).json()
+        assert (first["state"], first["replacement"]["state"]) == ("rejected", "accepted")
+        assert "replacement_earlier" not in first
+        other = {"kind": "buyer", "buyer": {**sale()["buyer"], "nip": "9999999999"}}
+        refused = await client.post(path, json=other, headers=with_key("nabywca-2"))
+        await problem(refused, 409, "new-invoice-stands")
+        for status in (201, 200):
+            response = await client.post(path, json=body, headers=with_key("nabywca-3"))
+            made = await response.json()
+            assert (response.status, made["state"], made["replacement_earlier"]) == (status, "accepted", True)
+            assert made["replacement"]["id"] == first["replacement"]["id"]
+        assert await stored(place) == 4
 
     async def test_correction_waits_for_its_base(self, client: Client, place: World) -> None:
         await place.lose_the_line()

@@ -7,7 +7,7 @@ import { shown } from "../common/money.js";
 import { askReason, guarded } from "./steps.js";
 import { momentShown } from "../common/words.js";
 
-let heldNow = null; // {held, replacement}
+let heldNow = null; // {held, replacement, replacement_earlier}
 let actions = {}; // those of the invoice's view
 
 /** Show it, in the place of an invoice. */
@@ -19,14 +19,14 @@ export function show(made, callbacks) {
 }
 
 function drawHeld() {
-  const { held, replacement } = heldNow;
+  const { held } = heldNow;
   const waits = held.state === "waiting";
   byId("view-invoice").replaceChildren(
     h("div", { class: "answer", "data-mood": waits ? "warn" : "bad" },
       h("p", { class: "answer-kind" }, waits ? "Korekta czeka" : held.state === "issued" ? "Korekta wystawiona" : "Korekta niemożliwa"),
       headline(held.hand_over),
       held.problem && !held.hand_over.includes(held.problem) ? h("p", { class: "note bad" }, held.problem) : null,
-      replacementNote(replacement, actions.open),
+      replacementNote(heldNow, actions.open),
       h("p", { class: "note bad", id: "invoice-error", role: "alert", hidden: true }),
       h("div", { class: "row" },
         h("button", { type: "button", class: "primary", id: "next-sale", onclick: () => actions.next() }, "Nowa sprzedaż ", h("kbd", {}, "Esc")),

@@ -47,15 +47,15 @@ export function showHeld(made) {
 
 /** What the answer to the press alone told: it stays with the invoice as long as that is shown. */
 function ofThePress() {
-  const { fresh, change, back, missed, replacement } = current;
-  return { fresh, change, back, missed, replacement };
+  const { fresh, change, back, missed, replacement, replacement_earlier } = current;
+  return { fresh, change, back, missed, replacement, replacement_earlier };
 }
 
 /** Whether it is still the one on the screen: answers come when they come. */
 const isCurrent = ({ id }) => current?.id === id;
 
 /** The rest: what the agent says of the invoice at any time, to be compared. */
-const recorded = ({ fresh, change, back, missed, replacement, ...invoice }) => JSON.stringify(invoice);
+const recorded = ({ fresh, change, back, missed, replacement, replacement_earlier, ...invoice }) => JSON.stringify(invoice);
 
 /** Something changed in the agent: this invoice may have its number, or its paper. */
 export async function refresh() {
@@ -90,7 +90,7 @@ function draw() {
           `Korekta czeka, aż faktura ${current.held_by} dostanie numer KSeF. Wyśle się potem sama.`) : null,
         paper?.problem && !current.hand_over.includes(paper.problem)
           ? h("p", { class: "note bad" }, h("strong", {}, "Wydruk: "), paper.problem) : null,
-        replacementNote(current.replacement, actions.open),
+        replacementNote(current, actions.open),
         h("p", { class: "note bad", id: "invoice-error", role: "alert", hidden: true }),
         buttons(),
         h("div", { id: "reason-place" }),
@@ -111,7 +111,7 @@ function buttons() {
   const trouble = isUnprinted(current);
   const refused = isRefused(current);
   const next = h("button", { type: "button", class: trouble ? null : "primary", id: "next-sale", onclick: () => actions.next() },
-    refused && current.fresh ? "Wróć do koszyka " : "Nowa sprzedaż ", h("kbd", {}, "Esc"));
+    refused && current.fresh && !current.kind.startsWith("KOR") ? "Wróć do koszyka " : "Nowa sprzedaż ", h("kbd", {}, "Esc"));
   const print = refused ? null : h("button", {
     type: "button", id: "reprint", class: trouble ? "primary" : null, onclick: (event) => reprint(event.currentTarget),
   }, current.paper?.state === "failed" || !current.paper ? "Drukuj teraz" : "Drukuj ponownie");

@@ -10,10 +10,12 @@ export function headline(handOver) {
   return [h("h1", { id: "invoice-headline", tabindex: "-1" }, first), rest ? h("p", { class: "answer-more" }, rest) : null];
 }
 
-/** The new invoice that a correction made; `show` opens it by its id. */
-export const replacementNote = (replacement, show) => (replacement ? h("p", { class: "note warn", id: "replacement" },
-  `Wystawiono też nową fakturę ${replacement.number}. ${replacement.hand_over} `,
-  h("button", { type: "button", onclick: () => show(replacement.id) }, "Pokaż nową fakturę")) : null);
+/** The new invoice that a correction made, or that stands since an earlier press; `show` opens it by its id. */
+export const replacementNote = ({ replacement, replacement_earlier: earlier }, show) => (replacement
+  ? h("p", { class: "note warn", id: "replacement" },
+    earlier ? `Nową fakturę ${replacement.number} wystawiono już wcześniej. Drugiej nie ma. `
+      : `Wystawiono też nową fakturę ${replacement.number}. ${replacement.hand_over} `,
+    h("button", { type: "button", onclick: () => show(replacement.id) }, "Pokaż nową fakturę")) : null);
 
 /** What colour the answer has: bad where somebody has to act. */
 export function mood(invoice) {
