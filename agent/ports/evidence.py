@@ -7,9 +7,26 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.domain.records.evidence_files import OutageInvoice
+from agent.domain.values import dataclass
 
 ZipEntry = tuple[str, int, int, int, int, int]
 """Of the zip's directory: path, offset of the header, CRC-32, compressed size, size, flags."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """How an invoice was read.
+
+    to           the newest event of all then
+    first, last  its own events; None: it has none
+    after, end   its entries: those behind the first of these places, up to the second
+    """
+
+    to: int
+    first: int | None
+    last: int | None
+    after: int
+    end: int
 
 
 class EvidenceIndex(Protocol):
@@ -29,10 +46,24 @@ class EvidenceIndex(Protocol):
         """Path and hash of every file, by path."""
         ...
 
-    def add_invoice(self, invoice_id: str, invoice: OutageInvoice) -> None: ...
+    def add_invoice(self, invoice_id: str, invoice: OutageInvoice, read: Read) -> None:
+        """Note an invoice when its files are."""
+        ...
 
-    def names(self, after: int, limit: int) -> list[tuple[int, str, str]]:
-        """Place, id and number of the next invoices; places begin with 1."""
+    def drop_invoice(self, invoice_id: str, folder: str) -> None:
+        """Forget an invoice and the files of its folder: it is written again. Nothing where it was not there."""
+        ...
+
+    def read_to(self, invoice_id: str) -> int | None:
+        """Which event was the newest of all when it was read; None where it is not there."""
+        ...
+
+    def events(self) -> tuple[int, int]:
+        """The first and the last event of all invoices, (0, 0) where there are none."""
+        ...
+
+    def last_entry(self) -> int:
+        """The place of the newest entry, 0 where there is none."""
         ...
 
     def invoices(self) -> Iterator[OutageInvoice]:

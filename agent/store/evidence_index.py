@@ -12,15 +12,17 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.domain.records.evidence_files import OutageInvoice
-from agent.ports.evidence import ZipEntry
+from agent.ports.evidence import Read, ZipEntry
 
 _TABLES = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 CREATE TABLE files (path TEXT PRIMARY KEY, sha256 TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE invoices (
-    place INTEGER PRIMARY KEY, id TEXT NOT NULL, number TEXT NOT NULL, mode TEXT NOT NULL, issued_at TEXT NOT NULL,
-    deadline TEXT NOT NULL, state TEXT NOT NULL, ksef_number TEXT, accepted_at TEXT
+    place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, number TEXT NOT NULL, mode TEXT NOT NULL,
+    issued_at TEXT NOT NULL, deadline TEXT NOT NULL, state TEXT NOT NULL, ksef_number TEXT, accepted_at TEXT,
+    read_to INTEGER NOT NULL, first_event INTEGER, last_event INTEGER,
+    after_entry INTEGER NOT NULL, last_entry INTEGER NOT NULL
 );
 CREATE TABLE entries (
     place INTEGER PRIMARY KEY, path TEXT NOT NULL, header_offset INTEGER NOT NULL, crc INTEGER NOT NULL,
@@ -56,19 +58,48 @@ class SqliteEvidenceIndex:
         """Yield path and hash of every file, by path."""
         yield from self._connection.execute("SELECT path, sha256 FROM files ORDER BY path")
 
-    def add_invoice(self, invoice_id: str, invoice: OutageInvoice) -> None:
-        """Note what outage reports tell of an invoice."""
+    def add_invoice(self, invoice_id: str, invoice: OutageInvoice, read: Read) -> None:
+        """Note an invoice when its files are."""
         accepted_at = None if invoice.accepted_at is None else invoice.accepted_at.isoformat()
         facts = (invoice.number, invoice.mode, invoice.issued_at.isoformat(), invoice.deadline, invoice.state)
         self._connection.execute(
-            "INSERT INTO invoices VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (invoice_id, *facts, invoice.ksef_number, accepted_at),
+            "INSERT INTO invoices VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                invoice_id,
+                *facts,
+                invoice.ksef_number,
+                accepted_at,
+                read.to,
+                read.first,
+                read.last,
+                read.after,
+                read.end,
+            ),
         )
 
-    def names(self, after: int, limit: int) -> list[tuple[int, str, str]]:
-        """Return place, id and number of the next invoices."""
-        sql = "SELECT place, id, number FROM invoices WHERE place > ? ORDER BY place LIMIT ?"
-        return self._connection.execute(sql, (after, limit)).fetchall()
+    def drop_invoice(self, invoice_id: str, folder: str) -> None:
+        """Forget an invoice and the files of its folder: it is written again. Nothing where it was not there."""
+        sql = "DELETE FROM invoices WHERE id = ? RETURNING after_entry, last_entry"
+        for after, end in self._connection.execute(sql, (invoice_id,)).fetchall():
+            self._connection.execute("DELETE FROM entries WHERE place > ? AND place <= ?", (after, end))
+            # what begins with the folder and a slash, of which 0 is the next character
+            self._connection.execute("DELETE FROM files WHERE path > ? AND path < ?", (f"{folder}/", f"{folder}0"))
+
+    def read_to(self, invoice_id: str) -> int | None:
+        """Return which event was the newest of all when it was read; None where it is not there."""
+        found = self._connection.execute("SELECT read_to FROM invoices WHERE id = ?", (invoice_id,)).fetchone()
+        return None if found is None else int(found[0])
+
+    def events(self) -> tuple[int, int]:
+        """Return the first and the last event of all invoices, (0, 0) where there are none."""
+        sql = "SELECT coalesce(min(first_event), 0), coalesce(max(last_event), 0) FROM invoices"
+        ((first, last),) = self._connection.execute(sql)
+        return int(first), int(last)
+
+    def last_entry(self) -> int:
+        """Return the place of the newest entry, 0 where there is none."""
+        ((place,),) = self._connection.execute("SELECT coalesce(max(place), 0) FROM entries")
+        return int(place)
 
     def invoices(self) -> Iterator[OutageInvoice]:
         """Yield what outage reports tell of each invoice."""
@@ -90,7 +121,7 @@ class SqliteEvidenceIndex:
 
     def entry_count(self) -> int:
         """Return how many there are."""
-        ((count,),) = self._connection.execute("SELECT coalesce(max(place), 0) FROM entries")
+        ((count,),) = self._connection.execute("SELECT count(*) FROM entries")
         return int(count)
 
     def entries(self) -> Iterator[ZipEntry]:

@@ -18,6 +18,8 @@ CREATE TABLE entries (
 ) WITHOUT ROWID;
 CREATE TABLE listed (path BLOB PRIMARY KEY, sha256 BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE log_hashes (invoice_id BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE issued (invoice_id BLOB PRIMARY KEY, day BLOB NOT NULL, number BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE folders (invoice_id BLOB PRIMARY KEY, folder BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE pages (path BLOB PRIMARY KEY, sha256 TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE page_names (
     path BLOB NOT NULL, number BLOB NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (path, number, digest)
@@ -73,6 +75,10 @@ class SqliteEvidenceNotes:
         for path, sha256 in self._connection.execute("SELECT path, sha256 FROM listed ORDER BY path"):
             yield _text(path), _text(sha256)
 
+    def is_listed(self, path: str) -> bool:
+        """Tell whether the index lists a file."""
+        return self._connection.execute("SELECT 1 FROM listed WHERE path = ?", (_bytes(path),)).fetchone() is not None
+
     def note_log_hash(self, invoice_id: str, value: bytes) -> None:
         """Note the hash over an invoice's lines so far."""
         self._log_hashes[invoice_id] = value
@@ -88,6 +94,27 @@ class SqliteEvidenceNotes:
         sql = "SELECT value FROM log_hashes WHERE invoice_id = ?"
         found = self._connection.execute(sql, (_bytes(invoice_id),)).fetchone()
         return None if found is None else bytes(found[0])
+
+    def note_issued(self, invoice_id: str, day: str, number: str) -> None:
+        """Note that the log tells of the issue of an invoice on a day (P_1)."""
+        row = _bytes(invoice_id), _bytes(day), _bytes(number)
+        self._connection.execute("INSERT OR REPLACE INTO issued VALUES (?, ?, ?)", row)
+
+    def note_folder(self, invoice_id: str, folder: str) -> str | None:
+        """Note the folder of an invoice; return the one it had before."""
+        sql = "SELECT folder FROM folders WHERE invoice_id = ?"
+        found = self._connection.execute(sql, (_bytes(invoice_id),)).fetchone()
+        if found is not None:
+            return _text(found[0])
+        self._connection.execute("INSERT INTO folders VALUES (?, ?)", (_bytes(invoice_id), _bytes(folder)))
+        return None
+
+    def left_out(self, first: str, last: str) -> Iterator[str]:
+        """Yield the numbers of invoices that the log tells of in these days, and that have no folder."""
+        sql = """SELECT number FROM issued WHERE day BETWEEN ? AND ?
+            AND NOT EXISTS (SELECT 1 FROM folders WHERE folders.invoice_id = issued.invoice_id) ORDER BY number"""
+        for (number,) in self._connection.execute(sql, (_bytes(first), _bytes(last))):
+            yield _text(number)
 
     def note_page(self, path: str, sha256: str, names: Iterable[tuple[bytes, bytes]]) -> None:
         """Note a page of a session's UPO: its hash, KSeF numbers and hashes that it confirms."""

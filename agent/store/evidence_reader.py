@@ -131,8 +131,8 @@ def _inflated(pieces: Iterator[bytes], method: int) -> Iterator[bytes]:
 
 
 def _directory(file: BinaryIO) -> Iterator[tuple[str, Entry]]:
-    """Yield path and place of each file; folders have none."""
-    place, length, before = _where(file)
+    """Yield path and place of each file; folders have none, and hold nothing."""
+    place, length = _where(file)
     file.seek(place)
     while length:
         mark, _, _, flags, method, _, _, crc, *lengths = _CENTRAL.unpack(_exactly(file, _CENTRAL.size))
@@ -148,7 +148,9 @@ def _directory(file: BinaryIO) -> Iterator[tuple[str, Entry]]:
         size, compressed, offset = _from_zip64(extra, size, compressed, offset)
         path = _decoded(name, flags)
         if not path.endswith("/"):
-            yield path, (offset + before, method, crc, compressed, size)
+            yield path, (offset, method, crc, compressed, size)
+        elif compressed or size:
+            raise BadZipFile("a folder is a file as well")
 
 
 def _decoded(name: bytes, flags: int) -> str:
@@ -177,15 +179,17 @@ def _from_zip64(extra: bytes, *values: int) -> list[int]:
     return found
 
 
-def _where(file: BinaryIO) -> tuple[int, int, int]:
-    """Return place and length of the list of files, and how many bytes are before the zip's own."""
+def _where(file: BinaryIO) -> tuple[int, int]:
+    """Return place and length of the list of files. Nothing may be before the zip, nor behind it."""
     end = file.seek(0, os.SEEK_END)
     file.seek(max(0, end - _END.size - _LONGEST_COMMENT))
     tail = file.read(_END.size + _LONGEST_COMMENT)
     found = tail.rfind(b"PK\5\6")
     if found < 0 or len(tail) - found < _END.size:
         raise BadZipFile("there is no list of files")
-    _, _, _, _, _, length, offset, _ = _END.unpack_from(tail, found)
+    _, _, _, _, _, length, offset, comment = _END.unpack_from(tail, found)
+    if found + _END.size + comment != len(tail):
+        raise BadZipFile("there is something behind it")
     place = end - len(tail) + found
     if place >= _END_64_PLACE.size:
         file.seek(place - _END_64_PLACE.size)
@@ -198,10 +202,9 @@ def _where(file: BinaryIO) -> tuple[int, int, int]:
             mark, _, _, _, _, _, _, _, length, offset = _END_64.unpack(_exactly(file, _END_64.size))
             if mark != b"PK\6\6":
                 raise BadZipFile("there is no list of files")
-    before = place - length - offset
-    if before < 0 or length > MAX_DIRECTORY_BYTES:
-        raise BadZipFile("its list of files is damaged or too large")
-    return place - length, length, before
+    if place - length != offset or length > MAX_DIRECTORY_BYTES:
+        raise BadZipFile("its list of files is damaged or too large, or there is something before it")
+    return offset, length
 
 
 def _exactly(file: BinaryIO, count: int) -> bytes:

@@ -14,10 +14,10 @@ from functools import partial
 
 from agent.domain.json_io.canonical import Json
 from agent.domain.json_io.streaming import read_object
-from agent.domain.records.evidence_check_invoice import confirmed_by, invoice_problems, object_of, parsed
+from agent.domain.records.evidence_check_invoice import Covered, confirmed_by, invoice_problems, object_of, parsed
 from agent.domain.records.evidence_check_log import CheckedLog
 from agent.domain.records.evidence_check_notes import BundleFiles, EvidenceNotes
-from agent.domain.records.evidence_files import FORMAT, INDEX, LOG, SESSION_UPOS, SUMS
+from agent.domain.records.evidence_files import FACTS, FORMAT, INDEX, LOG, README, SESSION_UPOS, SUMS
 from agent.domain.records.hash_chain import LogLine, verify_chain
 
 INVOICES = "faktury/"
@@ -40,9 +40,15 @@ def verify_bundle(files: BundleFiles, notes: EvidenceNotes) -> list[str]:
         if path.startswith(f"{SESSION_UPOS}/"):
             page = files.read(path)
             notes.note_page(path, hashlib.sha256(page).hexdigest(), confirmed_by(page))
-    walk = _Walk(files, log, notes)
+    cover = Covered.of(index)
+    walk = _Walk(files, log, notes, cover)
     walk.run(listed=isinstance(index.get("files"), Mapping))
-    return [*log.problems, *walk.sums, *chain, *walk.of_invoices()]
+    missing = [f"Brak pliku {path}." for path in (README, FACTS) if path not in files and not notes.is_listed(path)]
+    if cover is None:
+        missing.append(f"{INDEX} nie podaje sprzedawcy albo dni.")
+    else:
+        missing += (f"Brak faktury {number}, którą zna dziennik." for number in notes.left_out(cover.first, cover.last))
+    return [*log.problems, *missing, *walk.sums, *chain, *walk.of_invoices()]
 
 
 def _index(files: BundleFiles, notes: EvidenceNotes) -> Mapping[str, Json] | None:
@@ -58,10 +64,11 @@ def _index(files: BundleFiles, notes: EvidenceNotes) -> Mapping[str, Json] | Non
 class _Walk:
     """All files by path: their sums, and each invoice as its files are there."""
 
-    def __init__(self, files: BundleFiles, log: CheckedLog, notes: EvidenceNotes) -> None:
+    def __init__(self, files: BundleFiles, log: CheckedLog, notes: EvidenceNotes, cover: Covered | None) -> None:
         self._files = files
         self._log = log
         self._notes = notes
+        self._cover = cover
         self.sums: list[str] = []
         self._told: list[tuple[str, str]] = []
         """Folder of an invoice and a problem."""
@@ -139,6 +146,11 @@ class _Walk:
                 continue
             own = parsed(held.get(f"{folder}/zdarzenia.json"))
             invoice_id = str(data.get("id"))
+            other = self._notes.note_folder(invoice_id, folder)
+            if other is not None:
+                self._told.append((folder, f"{folder}: ta sama faktura jest też w {other}."))
+            if self._cover is not None:
+                self._told += [(folder, f"{folder}: {problem}") for problem in self._cover.problems(data)]
             if isinstance(own, list) and self._log.holds(invoice_id, own):
                 lines = [LogLine.from_json(each) for each in own]
                 self._tell(folder, held, data, lines)

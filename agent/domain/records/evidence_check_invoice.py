@@ -7,18 +7,48 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 
 from agent.domain.event_kinds import EventKind
 from agent.domain.json_io.canonical import Json
 from agent.domain.records.evidence_check_notes import EvidenceNotes
+from agent.domain.records.evidence_files import INDEX
 from agent.domain.records.hash_chain import LogLine
+from agent.domain.values import dataclass
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 _UPO_HASH = re.compile(rb"<(?:\w+:)?SkrotDokumentu>\s*([A-Za-z0-9+/=]+)\s*</")
 _UPO_DOCUMENT = b"Dokument>"
 """Ends every Dokument of a UPO, whatever its prefix; SkrotDokumentu and the like do not end so."""
 _UPO_NUMBER = re.compile(rb"<(?:\w+:)?NumerKSeFDokumentu>\s*([0-9A-Za-z-]+)\s*</")
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """What the index says that the bundle covers: the seller, and days of P_1 as ISO 8601 writes them."""
+
+    seller_nip: str
+    first: str
+    last: str
+
+    @classmethod
+    def of(cls, index: Mapping[str, Json]) -> Covered | None:
+        """Return what it says; None where it says none of it."""
+        words = [index.get(name) for name in ("seller_nip", "from", "to")]
+        try:
+            seller_nip, first, last = (str(word) for word in words if isinstance(word, str))
+            date.fromisoformat(first)
+            date.fromisoformat(last)
+        except ValueError:
+            return None
+        return cls(seller_nip, first, last)
+
+    def problems(self, data: Mapping[str, Json]) -> Iterator[str]:
+        """Yield what an invoice says otherwise."""
+        if data.get("seller_nip") != self.seller_nip:
+            yield f"sprzedawca w dane.json jest inny niż w {INDEX}."
+        if not self.first <= str(data.get("issued_on")) <= self.last:
+            yield f"data wystawienia leży poza dniami, które podaje {INDEX}."
 
 
 def invoice_problems(
@@ -34,12 +64,18 @@ def invoice_problems(
     yield from _events(files, folder, data, lines)
     yield from _events_match(folder, data, lines)
     yield from _papers(files, folder, data, lines)
-    if _base64url(sha256) not in str(data.get("link_invoice")):
+    if not str(data.get("link_invoice")).endswith(f"/{_base64url(sha256)}"):
         yield f"{folder}: adres KOD I nie zawiera skrótu faktury."
+    certificate = data.get("link_certificate")
+    if certificate is not None and f"/{_base64url(sha256)}/" not in str(certificate):
+        yield f"{folder}: adres KOD II nie zawiera skrótu faktury."
     number = str(data.get("ksef_number"))
     upo = files.get(f"{folder}/upo.xml")
     if upo is not None:
         yield from _upo(folder, upo, sha256, number)
+        told = {line.data["upo_sha256"] for line in lines if "upo_sha256" in line.data}
+        if told and hashlib.sha256(upo).hexdigest() not in told:
+            yield f"{folder}/upo.xml: dziennik zna inne UPO."
     elif data.get("upo") is not None:
         yield f"{folder}: brak UPO, które podaje dane.json."
     if data.get("session_upo") is not None:
@@ -48,7 +84,7 @@ def invoice_problems(
 
 def _versions(files: Mapping[str, bytes], folder: str, data: Mapping[str, Json], sha256: str) -> Iterator[str]:
     versions = data.get("versions")
-    if not isinstance(versions, list) or not versions:
+    if not isinstance(versions, list) or not versions or not all(isinstance(each, Mapping) for each in versions):
         yield f"{folder}: dane.json nie wymienia pliku faktury."
         return
     for version in versions:
@@ -114,7 +150,7 @@ def _events_match(folder: str, data: Mapping[str, Json], lines: list[LogLine]) -
     state = str(data.get("state"))
     ends = {"accepted", "exempt"}
     told_end = next((line.kind for line in reversed(lines) if line.kind in {*ends, EventKind.DUTY_BACK}), None)
-    if state in ends and state != told_end:
+    if (state in ends or told_end in ends) and state != told_end:
         yield f"{folder}: dziennik nie zna stanu tej faktury ({state})."
 
 
@@ -131,9 +167,13 @@ def _papers(files: Mapping[str, bytes], folder: str, data: Mapping[str, Json], l
     papers = data.get("papers")
     labels = {line.data.get("label") for line in lines if line.kind == EventKind.PRINT_QUEUED}
     hashes = [line.data.get("bytes_sha256") for line in lines if line.kind == EventKind.PRINT_PRINTED]
-    for paper in papers if isinstance(papers, list) else []:
-        if not isinstance(paper, Mapping):
-            continue
+    known_papers = [each for each in papers if isinstance(each, Mapping)] if isinstance(papers, list) else []
+    if len(known_papers) < sum(line.kind == EventKind.PRINT_QUEUED for line in lines):
+        yield f"{folder}: dziennik zna więcej wydruków niż dane.json."
+    for paper in known_papers:
+        for name in (paper.get("bytes"), paper.get("text")):
+            if name is not None and f"{folder}/{name}" not in files:
+                yield f"{folder}: brak wydruku, który podaje dane.json ({name})."
         if paper.get("label") not in labels:
             yield f"{folder}: dziennik nie zna wydruku „{paper.get('label')}”."
         content = files.get(f"{folder}/{paper.get('bytes')}")

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from agent.domain.event_kinds import EventKind
 from agent.domain.json_io.canonical import Json, canonical
 from agent.domain.records.evidence_check_notes import EvidenceNotes
 from agent.domain.records.evidence_files import LOG
@@ -32,6 +33,9 @@ class CheckedLog:
             if line.invoice_id is not None:
                 value = _with(self._notes.log_hash(line.invoice_id), line.to_json())
                 self._notes.note_log_hash(line.invoice_id, value)
+                if line.kind == EventKind.ISSUED:
+                    day, number = line.data.get("issued_on"), line.data.get("number")
+                    self._notes.note_issued(line.invoice_id, str(day), str(number))
             yield line
         self.sha256 = whole.hexdigest()
 

@@ -42,10 +42,24 @@ class EvidenceNotes(Protocol):
         """Path and hash of every file that the index lists, by path."""
         ...
 
+    def is_listed(self, path: str) -> bool: ...
+
     def note_log_hash(self, invoice_id: str, value: bytes) -> None: ...
 
     def log_hash(self, invoice_id: str) -> bytes | None:
         """Over all the lines of an invoice that were noted; None: there was none."""
+        ...
+
+    def note_issued(self, invoice_id: str, day: str, number: str) -> None:
+        """The log tells of the issue of an invoice on a day (P_1)."""
+        ...
+
+    def note_folder(self, invoice_id: str, folder: str) -> str | None:
+        """The folder of an invoice; return the one it had before."""
+        ...
+
+    def left_out(self, first: str, last: str) -> Iterator[str]:
+        """The numbers of invoices that the log tells of in these days, and that have no folder."""
         ...
 
     def note_page(self, path: str, sha256: str, names: Iterable[tuple[bytes, bytes]]) -> None:

@@ -1,8 +1,8 @@
 """Evidence for an auditor: reads the store and yields the files of domain/records/evidence_files.py as one zip.
 
-Invoices are read first, then their events up to one, the log last: so the log always holds at least what the invoices
-claim, although presses go on meanwhile and go first. Nothing is stored, and memory does not follow the length of the
-period (ports/evidence.py). The same store gives the same bytes.
+Invoices are read first, with their events (evidence_invoices.py), the log last, as far as those go: so it tells what
+the invoices claim, although presses go on meanwhile and go first. Nothing is stored, and memory does not follow the
+length of the period (ports/evidence.py). The same store gives the same bytes.
 """
 
 from __future__ import annotations
@@ -10,49 +10,36 @@ from __future__ import annotations
 import asyncio
 import errno
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from agent.domain.calendar import end_of_day, start_of_day
 from agent.domain.errors import Unavailable
-from agent.domain.invoice import InvoiceRecord
 from agent.domain.outages.circuit_breaker import LinkState
 from agent.domain.outages.timeline import Timeline, fact_from_json
 from agent.domain.records.evidence_files import (
     LOG,
     Cover,
-    File,
-    InvoiceFile,
-    OutageInvoice,
-    Paper,
-    SessionUpo,
     closing_files,
     facts_file,
-    folder_of,
-    invoice_files,
-    invoice_log_file,
     log_text,
     outage_files,
 )
 from agent.domain.records.hash_chain import GENESIS, LogLine
 from agent.domain.records.outage_reports import LineSeen, outage_reports
 from agent.domain.values import dataclass
-from agent.ports import Event, InvoiceFilter, PrintJob, Store, Transaction
+from agent.ports import Store, Transaction
 from agent.ports.evidence import EvidenceIndex, OpenIndex
 from agent.services.presses import Presses
+from agent.services.records.evidence_invoices import EvidenceInvoices, Text, log_line
 from agent.services.records.evidence_zip import Content, EvidenceZip
 
-PAGE = 20
-"""Invoices per read, with all their bytes."""
 LOG_PAGE = 200
-
-Text = Callable[[str, bytes], str]
-"""Turns what a printer (by name) was sent into text: text() of the Press."""
 
 
 class Evidence:
@@ -101,9 +88,9 @@ class Evidence:
             return archive.count
 
     async def _write_all(self, first: date, last: date, archive: EvidenceZip, index: EvidenceIndex) -> None:
-        await self._write_invoices(first, last, archive, index)
-        begun, newest = await self._write_events(archive, index)
-        stretch = await self._write_log(begun, newest, archive)
+        invoices = EvidenceInvoices(self._store, self._presses.pass_by, self._text)
+        await invoices.write(first, last, archive, index)
+        stretch = await self._write_log(*index.events(), archive)
         timeline = await self._timeline()
         archive.add(*facts_file(timeline.facts))
         begin, end = start_of_day(first), end_of_day(last)
@@ -120,52 +107,13 @@ class Evidence:
         )
         await asyncio.to_thread(_add, archive, closing_files(cover, index.files))
 
-    async def _write_invoices(self, first: date, last: date, archive: EvidenceZip, index: EvidenceIndex) -> None:
-        """Write all about each invoice but its events, newest first, a page in memory at a time."""
-        async for page in self._pages(first, last):
-            files: list[File] = []
-            for whole in page:
-                index.add_invoice(whole.record.id, _outage_invoice(whole.record))
-                files += invoice_files(whole)
-            await asyncio.to_thread(_add, archive, files)
-            for upo in dict.fromkeys(whole.session_upo for whole in page if whole.session_upo is not None):
-                if not index.has_file(upo.path):
-                    archive.add(upo.path, await self._page(upo))
-
-    async def _pages(self, first: date, last: date) -> AsyncIterator[list[InvoiceFile]]:
-        after: str | None = None
-        while True:
-            await self._presses.pass_by()
-            query = InvoiceFilter(issued_from=first, issued_to=last, limit=PAGE, after_id=after)
-            page = await self._store.read(partial(self._read_page, query))
-            yield page
-            if len(page) < PAGE:
-                return
-            after = page[-1].record.id
-
-    async def _write_events(self, archive: EvidenceZip, index: EvidenceIndex) -> tuple[int, int | None]:
-        """Write the events of each invoice; return the first of all of them, and the last (None: there are none)."""
-        until = await self._store.read(lambda tx: tx.events.newest())
-        place, first, last = 0, until, None
-        while names := index.names(place, PAGE):
-            await self._presses.pass_by()
-            found = await self._store.read(partial(_events_of, [each for _, each, _ in names], until))
-            files = []
-            for (_, invoice_id, number), lines in zip(names, found, strict=True):
-                files.append(invoice_log_file(folder_of(number, invoice_id), lines))
-                first = min([first, *(line.seq for line in lines)])
-                last = max([last or 0, *(line.seq for line in lines)]) or None
-            await asyncio.to_thread(_add, archive, files)
-            place, _, _ = names[-1]
-        return first, last
-
-    async def _write_log(self, first: int, last: int | None, archive: EvidenceZip) -> _Stretch:
-        """Write the log from one event to another without a gap; an empty file where there is no last one."""
+    async def _write_log(self, first: int, last: int, archive: EvidenceZip) -> _Stretch:
+        """Write the log from one event to another without a gap; an empty file where there is none (0)."""
         before = await self._store.read(partial(_log_page, first - 2, 1)) if first > 1 else []
-        stretch = _Stretch(before[0].chain if before and last else GENESIS)
+        stretch = _Stretch(before[0].chain if before else GENESIS)
         seq = first - 1
         with archive.writing(LOG) as write:
-            while last is not None and seq < last:
+            while seq < last:
                 await self._presses.pass_by()
                 lines = await self._store.read(partial(_log_page, seq, min(LOG_PAGE, last - seq)))
                 if not lines:
@@ -174,36 +122,6 @@ class Evidence:
                 await asyncio.to_thread(write, log_text(lines))
                 seq = lines[-1].seq
         return stretch
-
-    async def _read_page(self, query: InvoiceFilter, tx: Transaction) -> list[InvoiceFile]:
-        return [await self._read_whole(record, tx) for record in await tx.invoices.find(query)]
-
-    async def _read_whole(self, record: InvoiceRecord, tx: Transaction) -> InvoiceFile:
-        named = await tx.sessions.upo_of(record.id)
-        return InvoiceFile(
-            record=record,
-            versions=await tx.invoices.versions(record.id),
-            upo=await tx.invoices.upo(record.id),
-            papers=tuple(self._paper(job) for job in await tx.prints.of_invoice(record.id)),
-            session_upo=None if named is None else SessionUpo(named.session, named.page),
-        )
-
-    async def _page(self, upo: SessionUpo) -> bytes:
-        return await self._store.read(lambda tx: tx.sessions.page(upo.session, upo.page))
-
-    def _paper(self, job: PrintJob) -> Paper:
-        text = self._text(job.printer, job.data) if self._text and job.printer and job.data is not None else None
-        return Paper(
-            copy=job.copy,
-            document=job.document,
-            label=job.label,
-            state=job.state.value,
-            created_at=job.created_at,
-            printer=job.printer,
-            problem=job.problem,
-            data=job.data,
-            text=text,
-        )
 
     async def _timeline(self) -> Timeline:
         facts = await self._store.read(lambda tx: tx.facts.all())
@@ -237,22 +155,8 @@ def _add(archive: EvidenceZip, files: Iterable[tuple[str, Content]]) -> None:
         archive.add(path, content)
 
 
-async def _events_of(invoice_ids: list[str], until: int, tx: Transaction) -> list[list[LogLine]]:
-    """Return the events of each of these, up to one."""
-    return [
-        [log_line(event) for event in await tx.events.of_invoice(invoice_id) if event.seq <= until]
-        for invoice_id in invoice_ids
-    ]
-
-
 async def _log_page(after: int, limit: int, tx: Transaction) -> list[LogLine]:
     return [log_line(event) for event in await tx.events.after(after, limit)]
-
-
-def log_line(event: Event) -> LogLine:
-    """Return an event as the evidence has it."""
-    at = event.at.astimezone(UTC).isoformat()
-    return LogLine(event.seq, at, event.kind, event.invoice_id, event.data, event.chain)
 
 
 def line_seen(lines: Iterable[LogLine]) -> list[LineSeen]:
@@ -270,17 +174,3 @@ def line_seen(lines: Iterable[LogLine]) -> list[LineSeen]:
             instant = datetime.fromisoformat(since) if isinstance(since, str) else None
             found.append(LineSeen(datetime.fromisoformat(line.at), LinkState(state), instant))
     return found
-
-
-def _outage_invoice(record: InvoiceRecord) -> OutageInvoice:
-    words = {"open": "otwarty (zdarzenie trwa)", "lifted": "zniesiony (awaria całkowita)"}
-    due = record.deadline.isoformat() if record.deadline else words.get(record.deadline_state, "nieznany")
-    return OutageInvoice(
-        number=record.number,
-        mode=record.mode.value,
-        issued_at=record.issued_at,
-        deadline=due,
-        state=record.state.value,
-        ksef_number=record.ksef_number,
-        accepted_at=record.accepted_at,
-    )

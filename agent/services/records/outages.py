@@ -15,7 +15,8 @@ from agent.domain.records.evidence_files import OutageReport
 from agent.domain.records.outage_closing import ClosingReport, closing_report, touches
 from agent.domain.records.outage_reports import outages
 from agent.ports import Clock, InvoiceFilter, Store, Transaction
-from agent.services.records.evidence import line_seen, log_line
+from agent.services.records.evidence import line_seen
+from agent.services.records.evidence_invoices import log_line
 
 WAITED_DAYS = 62
 """What waits longer before an outage than that is told of by the register, not by the outage's report."""

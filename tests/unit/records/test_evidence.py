@@ -27,12 +27,12 @@ from agent.domain.invoice import Mode
 from agent.domain.json_io.canonical import Json, canonical, indented
 from agent.domain.outages.circuit_breaker import LinkState
 from agent.domain.outages.timeline import Declaration, DeclarationKind, Declared, Timeline
-from agent.domain.records.evidence_files import INDEX, LOG, README, SUMS, OutageInvoice
+from agent.domain.records.evidence_files import FACTS, INDEX, LOG, README, SUMS, OutageInvoice
 from agent.domain.records.hash_chain import GENESIS, LogLine, chain, verify_chain
 from agent.domain.records.outage_reports import LineSeen, outage_reports
 from agent.ports import Upo
 from agent.services.presses import Presses
-from agent.services.records import evidence
+from agent.services.records import evidence, evidence_invoices
 from agent.services.records.evidence import Evidence
 from agent.store import evidence_reader
 from agent.store.evidence_index import SqliteEvidenceIndex
@@ -242,10 +242,43 @@ async def test_the_zip_is_the_same_however_much_is_read_at_a_time(
     async with till_of(tmp_path) as till:
         await a_day(till)
         whole = await bundle(till)
-        monkeypatch.setattr(evidence, "PAGE", 1)
+        monkeypatch.setattr(evidence_invoices, "PAGE", 1)
         monkeypatch.setattr(evidence, "LOG_PAGE", 3)
         assert await bundle(till) == whole
     assert verify_zip_files(whole) == []
+
+
+@pytest.mark.parametrize("page", [1, 2, 20])
+async def test_a_bundle_that_is_written_while_the_shop_sells_is_one_moment_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    """Numbers, UPO and papers that come while it is written made each such bundle look forged."""
+    monkeypatch.setattr(evidence_invoices, "PAGE", page)
+    monkeypatch.setattr(evidence_invoices, "EVENTS", 7)
+    async with till_of(tmp_path) as till:
+        await a_day(till)
+        till.gateway.up = False
+        await till.connection.probe()
+        await till.connection.probe()
+        for _ in range(3):
+            await till.sell()
+        made = Evidence(till.store, SqliteEvidenceIndex, Presses(till.clock), SELLER.nip, till.ports.renderer.text)
+        meanwhile = iter(["sold", "sent", "sold", "sent", "sold"])
+
+        async def busy() -> None:
+            till.gateway.up = True
+            work = next(meanwhile, "")
+            if work == "sold":
+                await till.sell()
+            elif work == "sent":
+                await till.catch_up()
+
+        monkeypatch.setattr(made._presses, "pass_by", busy)
+        with await made.bundle(date(2026, 11, 24), date(2026, 11, 24)) as file:
+            files = unzipped(file)
+        assert next(meanwhile, None) is None or page == 20
+    assert verify_zip_files(files) == []
+    assert json.loads(files[INDEX])["files"].keys() == files.keys() - {INDEX, SUMS}
 
 
 def test_the_index_is_plain_json_of_one_form(files: dict[str, bytes]) -> None:
@@ -260,7 +293,7 @@ async def test_a_line_that_every_press_tells_of_is_kept_once(tmp_path: Path) -> 
     async with till_of(tmp_path) as till:
         for _ in range(5):
             await till.sell()
-        log = [evidence.log_line(event) for event in await till.store.read(lambda tx: tx.events.after(0))]
+        log = [evidence_invoices.log_line(event) for event in await till.store.read(lambda tx: tx.events.after(0))]
     assert len(evidence.line_seen(log)) == 5
     for line in log:
         stretch.add([line])
@@ -303,6 +336,86 @@ def resummed(files: dict[str, bytes]) -> dict[str, bytes]:
     sums = {**index["files"], INDEX: hashlib.sha256(files[INDEX]).hexdigest()}
     files[SUMS] = "".join(f"{value}  {path}\n" for path, value in sorted(sums.items())).encode()
     return files
+
+
+def an_invoice(files: Mapping[str, bytes]) -> str:
+    """The folder of one that came by a line that was down."""
+    name = next(each for each in files if each.endswith("dane.json") and b'"mode": "offline24"' in files[each])
+    return name.rsplit("/", 1)[0]
+
+
+def test_an_invoice_that_the_log_knows_cannot_be_left_out(files: dict[str, bytes]) -> None:
+    folder = an_invoice(files)
+    number = json.loads(files[f"{folder}/dane.json"])["number"]
+    left = {path: content for path, content in files.items() if not path.startswith(f"{folder}/")}
+    assert verify_zip_files(resummed(left)) == [f"Brak faktury {number}, którą zna dziennik."]
+
+
+def test_an_invoice_is_there_once(files: dict[str, bytes]) -> None:
+    folder = an_invoice(files)
+    twice = {path.replace(folder, f"{folder}x"): content for path, content in files.items() if folder in path}
+    (problem,) = verify_zip_files(resummed({**files, **twice}))
+    assert problem == f"{folder}x: ta sama faktura jest też w {folder}."
+
+
+@pytest.mark.parametrize("bounds", [("2026-11-25", "2026-11-30"), ("2026-11-20", "2026-11-23"), ("x", "y"), (None, 7)])
+def test_the_days_are_those_of_the_invoices(files: dict[str, bytes], bounds: tuple[Json, Json]) -> None:
+    index = {**json.loads(files[INDEX]), "from": bounds[0], "to": bounds[1]}
+    assert verify_zip_files(resummed({**files, INDEX: json.dumps(index).encode()}))
+
+
+def test_the_seller_is_that_of_the_invoices(files: dict[str, bytes]) -> None:
+    index = {**json.loads(files[INDEX]), "seller_nip": "9990000008"}
+    problems = verify_zip_files(resummed({**files, INDEX: json.dumps(index).encode()}))
+    assert len(problems) == 4
+    assert problems[0].endswith("sprzedawca w dane.json jest inny niż w spis.json.")
+
+
+@pytest.mark.parametrize("name", [FACTS, README])
+def test_what_every_bundle_has_cannot_be_left_out(files: dict[str, bytes], name: str) -> None:
+    left = {path: content for path, content in files.items() if path != name}
+    assert verify_zip_files(resummed(left)) == [f"Brak pliku {name}."]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("upo.xml", "brak UPO, które podaje dane.json"),
+        ("wydruk-1.bin", "brak wydruku, który podaje dane.json (wydruk-1.bin)"),
+        ("wydruk-1.txt", "brak wydruku, który podaje dane.json (wydruk-1.txt)"),
+    ],
+)
+def test_a_file_that_its_invoice_names_cannot_be_left_out(files: dict[str, bytes], name: str, sentence: str) -> None:
+    path = f"{an_invoice(files)}/{name}"
+    (problem,) = verify_zip_files(resummed({each: files[each] for each in files if each != path}))
+    assert sentence in problem
+
+
+def test_a_upo_is_the_one_that_the_log_tells_of(files: dict[str, bytes]) -> None:
+    path = f"{an_invoice(files)}/upo.xml"
+    (problem,) = verify_zip_files(resummed({**files, path: files[path] + b" "}))
+    assert problem.endswith("upo.xml: dziennik zna inne UPO.")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "sentence"),
+    [
+        ("state", "rejected", "dziennik nie zna stanu tej faktury (rejected)"),
+        ("state", "issued", "dziennik nie zna stanu tej faktury (issued)"),
+        ("seller_nip", "9990000008", "sprzedawca w dane.json jest inny niż w spis.json"),
+        ("versions", ["x"], "dane.json nie wymienia pliku faktury"),
+        ("link_invoice", lambda link: link + "x", "adres KOD I nie zawiera skrótu faktury"),
+        ("link_certificate", lambda link: link.replace("/", ""), "adres KOD II nie zawiera skrótu faktury"),
+        ("papers", [], "dziennik zna więcej wydruków niż dane.json"),
+        ("papers", "none", "dziennik zna więcej wydruków niż dane.json"),
+    ],
+)
+def test_what_only_a_second_look_tells_shows(files: dict[str, bytes], place: str, value: Any, sentence: str) -> None:
+    name = f"{an_invoice(files)}/dane.json"
+    data = json.loads(files[name])
+    forged = {**data, place: value(data[place]) if callable(value) else value}
+    (problem,) = verify_zip_files(resummed({**files, name: json.dumps(forged).encode()}))
+    assert sentence in problem
 
 
 @pytest.mark.parametrize("name", ["faktura-1.xml", "dane.json", "zdarzenia.json"])
@@ -455,6 +568,21 @@ def test_any_damage_is_told_and_never_breaks_the_checker(files: dict[str, bytes]
 @pytest.mark.parametrize("line", [b"NaN", b'{"seq": 1}', b"[" * 100_000, b'{"data": {"a": NaN}, "invoice_id": null}'])
 def test_a_strange_line_of_the_log_is_told(files: dict[str, bytes], line: bytes) -> None:
     assert verify_zip_files(resummed({**files, LOG: files[LOG] + line + b"\n"}))
+
+
+@pytest.mark.parametrize("place", ["before", "behind", "in a folder"])
+def test_nothing_lies_beside_the_files(files: dict[str, bytes], tmp_path: Path, place: str) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+        archive.writestr("faktury/", b"")  # what tools add to a zip that is packed anew
+        if place == "in a folder":
+            archive.writestr("katalog/", b"hidden")
+    whole = path.read_bytes()
+    path.write_bytes({"before": b"hidden" + whole, "behind": whole + b"hidden"}.get(place, whole))
+    with pytest.raises(Refused, match="nie jest poprawnym plikiem zip"):
+        CliRunner().invoke(command, ["verify", str(path)], catch_exceptions=False)
 
 
 def test_a_damaged_zip_is_one_sentence(files: dict[str, bytes], tmp_path: Path) -> None:
