@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
@@ -117,6 +117,31 @@ async def test_a_refused_correction_leads_to_the_correction_alone(counter: Count
     await page.click("text=Pokaż nową fakturę")
     await page.wait_for_selector(".answer-label >> text=FV-1/2026/11/000002")
     assert len(await counter.invoices()) == 4
+
+
+async def test_a_refused_new_invoice_is_not_told_as_issued(counter: Counter) -> None:
+    """Its correction was taken: both are on the screen, and they must not contradict each other."""
+    await counter.open()
+    await counter.press()
+    await counter.headline()
+    page = counter.page
+    sentence = "KSeF odrzucił fakturę i nic nie wydrukowano – zawołaj kierownika."
+
+    async def refuse_the_new_one(route: Route) -> None:
+        made = await (await route.fetch()).json()
+        refused = {**made["replacement"], "state": "rejected", "hand_over": sentence}
+        await route.fulfill(status=201, json={**made, "replacement": refused})
+
+    await page.route("**/corrections", refuse_the_new_one)
+    await page.click("#to-correct")
+    await page.wait_for_selector("#correct-line-1:visible")
+    await page.check("[name=correction-kind][value=buyer]")
+    for field, value in (("name", "Jan Kowalski"), ("line1", "ul. Cicha 3")):
+        await page.fill(f"#right-{field}", value)
+    await page.click("#correct-submit")
+    await expect(page.locator("#replacement.bad")).to_have_text(
+        f"Nowa faktura FV-1/2026/11/000002: {sentence} Pokaż nową fakturę"
+    )
 
 
 async def test_todays_list_prints_what_did_not_come_out_and_refreshes_by_itself(counter: Counter) -> None:

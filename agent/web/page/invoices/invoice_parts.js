@@ -11,11 +11,15 @@ export function headline(handOver) {
 }
 
 /** The new invoice that a correction made, or that stands since an earlier press; `show` opens it by its id. */
-export const replacementNote = ({ replacement, replacement_earlier: earlier }, show) => (replacement
-  ? h("p", { class: "note warn", id: "replacement" },
-    earlier ? `Nową fakturę ${replacement.number} wystawiono już wcześniej. Drugiej nie ma. `
-      : `Wystawiono też nową fakturę ${replacement.number}. ${replacement.hand_over} `,
-    h("button", { type: "button", onclick: () => show(replacement.id) }, "Pokaż nową fakturę")) : null);
+export function replacementNote({ replacement, replacement_earlier: earlier }, show) {
+  if (!replacement) return null;
+  const { id, number, hand_over: handOver } = replacement;
+  const refused = replacement.state === "rejected";
+  const issued = earlier ? `Nową fakturę ${number} wystawiono już wcześniej. Drugiej nie ma.` : `Wystawiono też nową fakturę ${number}. ${handOver}`;
+  return h("p", { class: refused ? "note bad" : "note warn", id: "replacement" },
+    refused ? `Nowa faktura ${number}: ${handOver} ` : `${issued} `,
+    h("button", { type: "button", onclick: () => show(id) }, "Pokaż nową fakturę"));
+}
 
 /** What colour the answer has: bad where somebody has to act. */
 export function mood(invoice) {
