@@ -222,4 +222,11 @@ PLANTED = (
         new="        except ZeroDivisionError as error:\n            found.append(None)\n",
         tests=("tests/unit/ksef",),
     ),
+    Planted(
+        what="a wrong buyer pressed again after KSeF refused the correction alone: two invoices for one sale",
+        path="agent/services/issuing/new_invoices.py",
+        old="if wanted is None or not earlier.any_lost:",
+        new="if wanted is None or earlier.any_lost:",
+        tests=("tests/unit/corrections/test_lost_correction.py",),
+    ),
 )

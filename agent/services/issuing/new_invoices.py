@@ -58,13 +58,20 @@ async def standing(tx: Transaction, bases: BaseReader, correction: Correction, e
 
 
 async def left_without(tx: Transaction, lost: InvoiceSummary) -> InvoiceSummary | None:
-    """Return the new invoice that stands without this correction, which came to nothing; None where there is none."""
+    """Return the new invoice that stands without this correction, which came to nothing; None where there is none.
+
+    Nor where the invoice it corrects was brought to zero otherwise: the correction cannot be repeated.
+    """
     if not abandoned(lost) or not lost.bases:
         return None
-    mine = await _new_invoice_of(tx, lost, await tx.held.of_number(lost.bases[0].number))
+    base = lost.bases[0]
+    mine = await _new_invoice_of(tx, lost, await tx.held.of_number(base.number))
     if mine is None:
         return None
-    for chain in await without_correction(tx, await _earlier(tx, lost.bases[0])):
+    earlier = await _earlier(tx, base)
+    if base.invoice_id is not None and _left(await tx.invoices.get(base.invoice_id), earlier) == 0:
+        return None
+    for chain in await without_correction(tx, earlier):
         if any(each.record.id == mine for each in chain):
             return [each.record for each in chain if each.stands][-1]
     return None

@@ -417,6 +417,16 @@ async def test_the_refused_correction_tells_that_the_new_invoice_stands(
         assert hint not in (await place.invoices.one(told.record.id)).hand_over
 
 
+async def test_nobody_is_told_to_repeat_what_nothing_is_left_of(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        base = await sell(place)
+        lost, _ = await lose_correction(place, base, swap())
+        await correct(place, base, returned(1, "2"))
+        assert "powtórz" in (await place.invoices.one(lost.id)).hand_over
+        await correct(place, base, FULL)
+        assert "powtórz" not in (await place.invoices.one(lost.id)).hand_over
+
+
 async def test_a_press_without_a_lost_correction_asks_nothing_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
