@@ -81,14 +81,21 @@ class Conflict(Refused):
     code = "conflict"
 
 
+ALTERED = "numer, data albo kwota w niej są inne niż w jej pliku XML"
+"""Why an invoice whose row was changed is not printed, nor told again."""
+
+
 class DocumentDamaged(Refused):
-    """The stored bytes of a document, or its links, are not those that its SHA-256 names: the disk changed them."""
+    """The stored bytes of a document, or its links, are not those that its SHA-256 names: the disk changed them.
+
+    Or what its row says (``why``) is not what they do.
+    """
 
     code = "document-damaged"
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, why: str = "nie zgadza się ze skrótem SHA-256") -> None:
         super().__init__(
-            f"{what}: treść w bazie danych jest uszkodzona (nie zgadza się ze skrótem SHA-256), więc nie wolno jej "
+            f"{what}: treść w bazie danych jest uszkodzona ({why}), więc nie wolno jej "
             "przesłać, wydrukować ani wydać. Wezwij serwis; potrzebna jest kopia zapasowa."
         )
 

@@ -399,6 +399,9 @@ class InvoiceRecord(InvoiceSummary):
 
     stored_xml: bytes = field(kw_only=True, repr=False)
     """As read; only ``xml`` may be used."""
+    altered: bool = field(default=False, kw_only=True)
+    """Number, day or amount of the row are not those of the bytes. They are sent, as what was issued; what the row says
+    is not printed or told again."""
 
     @property
     def outside_ksef(self) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
 from agent.domain.errors import Conflict, DocumentDamaged, NotFound
+from agent.domain.fa3.view.same_facts import tells
 from agent.domain.invoice import Buyer, InvoiceRecord, InvoiceSummary, Mode, NewInvoice
 from agent.domain.lifecycle import InvoiceState, check_invoice_move
 from agent.domain.links import codes_name_document
@@ -316,9 +318,9 @@ class SqliteInvoices:
 
     async def _select(self, tail: str, parameters: dict[str, Value]) -> list[InvoiceRecord]:
         rows = await self._connection.run_sql(f"{_RECORD}\n{tail}", parameters)
-        records = [codec.read_invoice(row) for row in codec.by_name(rows)]
+        records = [_compared(codec.read_invoice(row)) for row in codec.by_name(rows)]
         for record in records:
-            if not record.intact or not _named_by_codes(record):
+            if not record.intact or not _named_by_codes(record) or record.altered:
                 self._connection.damaged[f"faktura {record.number}"] = None
         return records
 
@@ -347,6 +349,14 @@ def _deadline_state(invoice: NewInvoice) -> str:
     if invoice.mode in {Mode.TOTAL_FAILURE, Mode.OUTSIDE_KSEF}:
         return "lifted"
     return "open" if invoice.deadline is None else "due"
+
+
+def _compared(record: InvoiceRecord) -> InvoiceRecord:
+    """Note where the row says something else than the bytes that it was issued with."""
+    first = record.stored_xml if record.version == 1 else b""
+    if not first or tells(first, record.number, record.issued_on, record.totals.gross):
+        return record
+    return replace(record, altered=True)
 
 
 def _named_by_codes(record: InvoiceRecord) -> bool:

@@ -91,7 +91,9 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "idempotency-key-reused": ProblemKind(422, "The key was used before with another body"),
     "bad-nip": ProblemKind(422, "The NIP's checksum is wrong"),
     # The agent.
-    "document-damaged": ProblemKind(500, "The disk changed the stored document; it is neither sent, printed nor shown"),
+    "document-damaged": ProblemKind(
+        500, "A stored document, or what the store says of it, was changed; it is not printed"
+    ),
     "internal-error": ProblemKind(500, "A defect of the agent; the detail holds the id of the log entry"),
     "pin-taken": ProblemKind(409, "Another manager has this PIN"),
     "too-many-pins": ProblemKind(409, "The till keeps ten managers' PINs at most"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from agent.domain.errors import KeyReused
+from agent.domain.errors import ALTERED, DocumentDamaged, KeyReused
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.values import dataclass
 from agent.ports import HeldCorrection, Json, KeyRecord, Transaction
@@ -57,14 +57,22 @@ async def remember(
 
 
 async def seen_before(key: str, contents: Collection[bytes], tx: Transaction) -> IssueOutcome | None:
-    """Return what the key made before, None for a new key; KeyReused where the body has none of these hashes."""
+    """Return what the key made before, None for a new key; KeyReused where the body has none of these hashes.
+
+    DocumentDamaged where the store says something else of an invoice than was issued.
+    """
     record = await tx.keys.get(key)
     if record is None:
         return None
     if record.body_sha256 not in contents:
         raise KeyReused("Ten klucz Idempotency-Key został już użyty dla innego dokumentu. Nic nie wystawiono.")
     kept = await kept_beside(key, tx)
-    return IssueOutcome((record.invoice_id,), replayed=True) if kept is None else replace(kept, replayed=True)
+    seen = IssueOutcome((record.invoice_id,), replayed=True) if kept is None else replace(kept, replayed=True)
+    for invoice_id in seen.told:
+        invoice = await tx.invoices.get(invoice_id)
+        if invoice.altered:
+            raise DocumentDamaged(f"Faktura {invoice.number}", ALTERED)
+    return seen
 
 
 async def kept_beside(key: str, tx: Transaction) -> IssueOutcome | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from agent.domain.errors import DocumentDamaged, NotFound
+from agent.domain.errors import ALTERED, DocumentDamaged, NotFound
 from agent.domain.fa3.view.read import read, read_heading
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.links import codes_name_document
@@ -93,6 +93,8 @@ def _issued_bytes(record: InvoiceRecord) -> bytes:
     """Return the bytes a paper is made from, where one may be made. Raises as InvoicePapers.receipt does."""
     if (refusal := paper_refusal(record)) is not None:
         raise refusal
+    if record.altered:
+        raise DocumentDamaged(f"Faktura {record.number}", ALTERED)
     xml = record.xml  # hashed at each use
     if not xml:
         raise exported(record)

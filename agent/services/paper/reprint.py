@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from agent.domain.callers import Caller
-from agent.domain.errors import Conflict
+from agent.domain.errors import ALTERED, Conflict, DocumentDamaged
 from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
@@ -47,6 +47,8 @@ async def _note_wish(invoice_id: str, caller: Caller, tx: Transaction) -> None:
         raise refusal
     if record.state is InvoiceState.REJECTED and (record.mode is Mode.ONLINE or not record.copies):
         raise Conflict("KSeF odrzucił tę fakturę, zanim ją wydano: nie ma czego wydać klientowi.")
+    if record.altered:
+        raise DocumentDamaged(f"Faktura {record.number}", ALTERED)
     if not record.xml:
         raise exported(record)
     await tx.events.append(EventKind.REPRINT, {"by": caller.name}, invoice_id)

@@ -90,6 +90,41 @@ async def test_flipped_codes_are_not_printed(place: World, column: str) -> None:
     assert len(place.printer.papers) == papers
 
 
+ROWS = {
+    "number": "UPDATE invoices SET number = 'FV-1/2026/11/009999', serial = 9999 WHERE id = '{}'",
+    "day": "UPDATE invoices SET issued_on = '2026-11-01' WHERE id = '{}'",
+    "amount": "UPDATE invoices SET totals = json_set(totals, '$.gross', '1.00') WHERE id = '{}'",
+}
+
+
+@pytest.mark.parametrize("altered", ROWS)
+async def test_what_a_row_says_otherwise_than_its_bytes_is_neither_printed_nor_told_again(
+    place: World, altered: str
+) -> None:
+    """It was, under the new number, and only the night's look, or the next start, told of it."""
+    record = await place.sell(key="basket")
+    papers = len(place.printer.papers)
+    tamper(place.store.path, ROWS[altered].format(record.id))
+    with pytest.raises(DocumentDamaged, match="inne niż w jej pliku"):
+        await place.reprinting.reprint(record.id, CASHIER)
+    with pytest.raises(DocumentDamaged, match="inne niż w jej pliku"):
+        await place.sell(key="basket")
+    with pytest.raises(DocumentDamaged):
+        place.papers.sheet(await place.record(record.id))
+    assert len(place.printer.papers) == papers
+    assert any(each.startswith("database:") for each in await problems(place))
+    assert (await place.record(record.id)).xml == record.xml, "its bytes are what was issued"
+
+
+async def test_its_bytes_are_sent_all_the_same(place: World) -> None:
+    await place.lose_the_line()
+    record = await place.sell()
+    tamper(place.store.path, ROWS["amount"].format(record.id))
+    await place.restore_the_line()
+    await place.catch_up()
+    assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
+
+
 async def test_flipped_bytes_are_no_base_of_a_correction_or_a_file(place: World) -> None:
     record = await place.sell()
     flip(place, record.id)
