@@ -36,6 +36,10 @@ PATIENCE_SECONDS = 10.0
 POLLS_PER_SEND = 3
 """Status questions that a send of an earlier run is taken to have cost."""
 
+ASKED_PER_SESSION = 2
+"""Questions for limits (InvoiceSender.warm) that a session of an earlier run is taken to have cost: a start asks them
+once it has one, and one that dies soon is followed by the next."""
+
 
 class Group(StrEnum):
     """Groups of calls with a limit of their own, named as /rate-limits names them."""
@@ -270,8 +274,10 @@ class RateBudget:
         self._recall(Group.INVOICE_STATUS, [instant for instant in instants for _ in range(POLLS_PER_SEND)])
 
     def recall_sessions(self, *, online: Iterable[datetime], batches: Iterable[datetime]) -> None:
-        """Count sessions that an earlier run opened, interactive ones and batches."""
-        self._recall(Group.ONLINE_SESSION, online)
+        """Count sessions that an earlier run opened, interactive ones and batches, and its questions for the limits."""
+        opened = list(online)
+        self._recall(Group.ONLINE_SESSION, opened)
+        self._recall(Group.OTHER, [instant for instant in opened for _ in range(ASKED_PER_SESSION)])
         self._recall(Group.BATCH_SESSION, batches)
 
     def recall_documents(self, fetched_at: Iterable[datetime]) -> None:

@@ -40,6 +40,16 @@ async def test_sessions_of_an_earlier_run_count_until_their_hour_is_over() -> No
     assert await refused(budget, Group.INVOICE_SEND) is None
 
 
+async def test_a_till_that_dies_again_and_again_does_not_ask_for_its_limits_each_time() -> None:
+    """systemd starts it every three seconds: each start asked twice, past 30 a minute and 120 an hour."""
+    clock = FakeClock()
+    budget = RateBudget(clock)
+    budget.recall_sessions(online=[clock.now() - timedelta(seconds=each * 4) for each in range(14)], batches=[])
+    assert await refused(budget, Group.OTHER) is None
+    budget.recall_sessions(online=[clock.now() - timedelta(seconds=20)], batches=[])
+    assert await refused(budget, Group.OTHER) == pytest.approx(4, abs=4.1)
+
+
 async def test_documents_of_an_earlier_run_count() -> None:
     clock = FakeClock()
     budget = RateBudget(clock)
