@@ -17,6 +17,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from agent.domain.values import dataclass
+from agent.ksef.failed_calls import FailedCalls
 from agent.ksef.responses import Fields
 from agent.ports import NO_LIMIT, TOO_MANY, CallOutcome, Clock, KsefError, LimitLeft, SendBudget
 
@@ -120,13 +121,14 @@ class Window:
         self._under_way = 0
         self._ended: deque[float] = deque()
         self._blocked_until = 0.0
+        self.failed = FailedCalls()
 
     def wait(self, now: float) -> float:
         """Return the seconds until one more call is allowed, 0 for now (again asked when they are over)."""
         longest = max([HOUR, *(share.span for share in self.shares)])
         while self._ended and self._ended[0] <= now - longest:
             self._ended.popleft()
-        waits = [self._blocked_until - now]
+        waits = [self._blocked_until - now, self.failed.rest(now)]
         for share in self.shares:
             over = self._under_way + self._count_since(now - share.span) - share.calls
             if over >= 0:
@@ -153,6 +155,11 @@ class Window:
     def blocked(self, now: float) -> float:
         """Return the seconds that KSeF's last 429 still forbids."""
         return max(0.0, self._blocked_until - now)
+
+    @property
+    def pace(self) -> float:
+        """Seconds between calls that use up no window: 0 without a limit."""
+        return max((share.span / share.calls for share in self.shares), default=0.0)
 
     def windows(self, now: float) -> dict[str, tuple[int, int]]:
         """Return by window how many calls are left, and of how many."""
@@ -211,11 +218,20 @@ class RateBudget:
     async def place(self, group: Group, patience: float = PATIENCE_SECONDS) -> AsyncIterator[None]:
         """Hold a place in ``group`` for one call.
 
-        Waits up to ``patience`` seconds for it; KsefError NOT_SENT with code 429 and the exact wait beyond that.
+        Waits up to ``patience`` seconds for it; KsefError NOT_SENT with code 429 and the exact wait beyond that. Where
+        calls of the group keep failing, nothing waits for the next try: whoever asks hears at once what they fail by.
         """
         windows = (self._windows[group], self._windows[Group.GLOBAL])
+        own = windows[0]
         give_up = self._clock.monotonic() + patience
         while wait := max(window.wait(self._clock.monotonic()) for window in windows):
+            if (rest := own.failed.rest(self._clock.monotonic())) > min(patience, PATIENCE_SEND_SECONDS):
+                raise KsefError(
+                    f"Następna próba za {rest:.0f} s. {own.failed.words}",
+                    outcome=CallOutcome.NOT_SENT,
+                    code=TOO_MANY,
+                    retry_after=wait,
+                )
             if self._clock.monotonic() + wait > give_up:
                 raise KsefError(
                     f"Limit żądań KSeF ({group}) jest wyczerpany jeszcze przez {wait:.0f} s.",
@@ -228,10 +244,12 @@ class RateBudget:
             window.start()
         try:
             yield
+            own.failed.went()
         except KsefError as error:
+            own.failed.failed(error, self._clock.monotonic(), own.pace)
             if error.code == TOO_MANY and error.outcome is CallOutcome.REFUSED:
                 rest = SILENT_BLOCK_SECONDS if error.retry_after is None else error.retry_after
-                self._windows[group].block(self._clock.monotonic() + rest)
+                own.block(self._clock.monotonic() + rest)
             raise
         finally:
             for window in windows:
@@ -239,7 +257,7 @@ class RateBudget:
 
     def pace(self, group: Group) -> float:
         """Return the seconds between calls of a group that use up no window of its limits: 0 without a limit."""
-        return max((share.span / share.calls for share in self._windows[group].shares), default=0.0)
+        return self._windows[group].pace
 
     def sends(self) -> SendBudget:
         """Return what the limits still allow for invoices sent one by one.

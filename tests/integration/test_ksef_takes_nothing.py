@@ -1,4 +1,4 @@
-"""Service work at KSeF: it opens sessions and takes nothing in them (21184; docs/protocol.md, section 6).
+"""A KSeF that answers and takes nothing for half an hour: service work (21184; docs/protocol.md), errors of its own.
 
 Nothing that is tried meanwhile may use up what the limits of the hour hold for its end. Production limits, real
 gateway, sandbox and store; only time is not real.
@@ -21,7 +21,6 @@ HOUR = 3600.0
 
 
 async def is_online_soon_after_its_end(the: Shop, place: World, seconds: float) -> None:
-    the.sandbox.behaviour.maintenance = False
     await work(place, seconds)
     while len(the.pressed) % 3 == 0:  # a consumer's is offline24 at any time
         await the.press(place)
@@ -37,7 +36,32 @@ async def test_a_busy_counter_is_online_again_soon_after_its_end(tmp_path: Path,
         for _ in range(90):
             assert (await the.press(place)).mode is Mode.OFFLINE24
             await work(place, 20.0)
+        the.sandbox.behaviour.maintenance = False
         await is_online_soon_after_its_end(the, place, 60.0 * (sharing + 1))
+        assert not await owed(place)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("call", "fault"),
+    [
+        ("open", "json_500"),
+        ("open", "401"),
+        ("send", "json_500"),
+        ("send", "html_403"),
+        ("send", "401"),
+        ("send", "hang"),
+    ],
+)
+async def test_it_is_online_again_soon_after_half_an_hour_of_errors(tmp_path: Path, call: str, fault: str) -> None:
+    async with shop(tmp_path) as the, the.till() as place:
+        await the.sandbox.plan(call, fault)
+        for _ in range(90):
+            await the.press(place)
+            await work(place, 20.0)
+        await the.sandbox.plan(call, "none")
+        await is_online_soon_after_its_end(the, place, 120.0)
+        await work(place, 300.0)
         assert not await owed(place)
 
 
@@ -59,6 +83,7 @@ async def test_what_no_batch_takes_goes_soon_after_its_end(tmp_path: Path, shari
         await work(place, 2 * HOUR)
         await place.problems.refresh()
         assert "ksef-sign-in-failing" in codes(place)
+        the.sandbox.behaviour.maintenance = False
         await is_online_soon_after_its_end(the, place, 60.0 * (sharing + 1))
         assert not await owed(place)
         await place.problems.refresh()
