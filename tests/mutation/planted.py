@@ -202,6 +202,13 @@ PLANTED = (
         tests=("tests/unit/delivery/test_recovery.py",),
     ),
     Planted(
+        what="what fails in a row is tried again at once",
+        path="agent/ksef/failed_calls.py",
+        old="            self._in_a_row += 1\n",
+        new="            self._in_a_row = 1\n",
+        tests=("tests/unit/ksef/test_failed_calls.py",),
+    ),
+    Planted(
         what="what came too soon after a session is opened again and again",
         path="agent/ksef/sessions.py",
         old="                self._rests_until = now + max(COOLDOWN_SECONDS, self._pace())\n",
