@@ -41,8 +41,10 @@ class KsefComparisons:
     async def of_days(self, first: date, last: date) -> KsefComparison:
         """Compare the invoices of these days, both included; Unavailable "ksef-unavailable" where KSeF cannot be asked.
 
-        Safe to repeat; the limits of KSeF (20 an hour) allow two full ones.
+        Safe to repeat; the limits of KSeF (20 an hour) allow two full ones. What got its number while KSeF was asked,
+        and is not in its list, is left to the next comparison: the list is older than that.
         """
+        numbered = {each.record.ksef_number async for each in self._books.issued((first, last))}
         try:
             part = await self._gateway.issued_on(self._seller_nip, first, last)
         except KsefError as error:
@@ -54,7 +56,10 @@ class KsefComparisons:
             for each in part.entries
             if first <= each.issued_on <= last
         ]
-        records: list[FiledInvoice] = [each.record async for each in self._books.issued((first, last))]
+        comparable = numbered | {each.ksef_number for each in entries} | {None}
+        records: list[FiledInvoice] = [
+            each.record async for each in self._books.issued((first, last)) if each.record.ksef_number in comparable
+        ]
         counts = compare(records, entries, self._clock.now(), self._own)
         return KsefComparison(first, last, part.complete, counts)
 

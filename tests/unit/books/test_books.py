@@ -23,7 +23,7 @@ from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.filed import RegisteredInvoice, registered
 from agent.domain.spreadsheets import EXCEL
-from agent.ports import InvoiceFilter, Rejected, Transaction
+from agent.ports import InvoiceFilter, LedgerPart, Rejected, Transaction
 from agent.services.presses import Presses
 from agent.services.records import books, register
 from tests.fakes.filed import filed
@@ -306,6 +306,29 @@ async def test_payments_stand_by_ksef_number_with_what_is_still_to_come(place: W
 
 
 NOVEMBER = (date(2026, 11, 1), date(2026, 11, 30))
+
+
+async def test_what_is_sold_while_ksef_is_asked_is_not_called_missing_there(
+    place: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """KSeF's list is older than the register beside it: each sale of those seconds was "not-in-ksef"."""
+    await place.sell()
+    await place.catch_up()
+    ask = place.gateway.issued_on
+
+    async def answered_late(nip: str, first: date, last: date) -> LedgerPart:
+        part = await ask(nip, first, last)
+        await place.sell()
+        await place.catch_up()
+        return part
+
+    monkeypatch.setattr(place.gateway, "issued_on", answered_late)
+    counts = (await place.comparisons.of_days(*NOVEMBER)).counts
+    assert (counts.numbered, counts.in_ksef, counts.agreeing, counts.differences) == (1, 1, 1, ())
+    monkeypatch.undo()
+    place.gateway.held = place.gateway.held[1:]
+    (difference,) = (await place.comparisons.of_days(*NOVEMBER)).counts.differences
+    assert difference.what == "not-in-ksef"
 
 
 async def test_register_and_ksef_agree(place: World) -> None:
