@@ -229,6 +229,15 @@ CAMPAIGNS = (
         release=5_000,
         piece=50,
     ),
+    Campaign(
+        "recovery-mixed",
+        "awkward KSeF",
+        "tests/integration/test_recovery_mixes.py",
+        "I6",
+        night=50,
+        release=500,
+        piece=10,
+    ),
     Campaign("clock", "clock", "tests/integration/test_set_clock.py", "I5", piece=1, needs=("libfaketime",)),
     Campaign(
         "clock-steps",
