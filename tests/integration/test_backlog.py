@@ -105,11 +105,14 @@ async def work(place: World, seconds: float) -> None:
 
 
 async def decide(place: World, rejected: InvoiceRecord) -> None:
-    """Correct it technically; of a press that was refused while the customer waited, the sale got another document."""
+    """Correct it technically; else the sale got another document.
+
+    What cannot be corrected is a press that was refused while the customer waited, or a correction refused as well.
+    """
     if refusal(rejected) is None:
         await place.rejected.correct_technically(rejected.id, MANAGER)
     else:
-        assert rejected.mode is Mode.ONLINE
+        assert rejected.mode is Mode.ONLINE or rejected.version > 1, rejected
         await place.rejected.close(rejected.id, "Sprzedaż wystawiono ponownie.", MANAGER)
 
 
