@@ -35,6 +35,7 @@ from agent.domain.invoice import (
     VatRate,
 )
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.rejection import refusal
 from agent.domain.values import dataclass
 
 ELSEWHERE = "Skoryguj ją w systemie, który ją wystawił."
@@ -228,13 +229,14 @@ def base_of_record(
 ) -> BaseInvoice:
     """Return a stored invoice as a base. ``view`` is its file's, ``earlier`` its corrections' that were built.
 
-    Conflict where the seller is another one, or KSeF refused the invoice (that needs a technical correction).
+    Conflict where the seller is another one, or KSeF refused the invoice; it says what that needs.
     """
     if view.seller.nip != seller_nip:
         raise Conflict(f"Fakturę {record.number} wystawił inny sprzedawca ({view.seller.nip}).", code="other-seller")
     if record.state is InvoiceState.REJECTED:
         raise Conflict(
-            f"KSeF odrzucił fakturę {record.number}, więc nie ma czego korygować; potrzebna jest korekta techniczna.",
+            f"KSeF odrzucił fakturę {record.number}, więc nie ma czego korygować. "
+            f"{refusal(record) or 'Potrzebna jest korekta techniczna.'}",
             code="base-rejected",
         )
     return read_base(

@@ -186,6 +186,7 @@ async def test_a_rejected_base_is_refused(tmp_path: Path) -> None:
         with pytest.raises(Conflict) as refused:
             await correct(place, base, FULL)
         assert refused.value.code == "base-rejected"
+        assert refused.value.detail.endswith("Wystaw nową fakturę."), "a technical correction is for offline ones alone"
         assert len(await place.invoices.find(InvoiceFilter())) == 1
 
 
