@@ -9,6 +9,7 @@ import socket
 import pytest
 from aiohttp import web
 
+from agent.sandbox.accepting import bound
 from agent.sandbox.listener import Listener
 from agent.sandbox.printer import NetworkPrinter
 
@@ -80,3 +81,22 @@ async def test_a_printer_that_refuses_keeps_its_port() -> None:
     await printer.heal()
     socket.create_connection((printer.host, printer.port)).close()
     await printer.stop()
+
+
+async def test_answers_in_parts_leave_at_once() -> None:
+    """Nagle's algorithm would hold the second part back until the first is acknowledged, 40 ms later."""
+    accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        made = writer.get_extra_info("socket")
+        accepted.set_result(made.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    listening = bound("127.0.0.1", 0)
+    server = await asyncio.start_server(serve, sock=listening)
+    _, writer = await asyncio.open_connection(*listening.getsockname())
+    assert await accepted != 0
+    writer.close()
+    await writer.wait_closed()
+    server.close()
+    await server.wait_closed()
