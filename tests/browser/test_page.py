@@ -261,6 +261,7 @@ async def test_refusals_stand_at_their_fields(counter: Counter) -> None:
     )
     await counter.refuse_once("**/v1/invoices", BadInput("Sprzedaż: …", errors=errors))
     await counter.page.fill("#nip", "5260250274")
+    await expect(counter.page.locator("#buyer-name")).not_to_have_value("")
     await counter.page.click("#press")
     await counter.page.wait_for_selector("#line-1-unit_price-error")
     assert await counter.page.get_attribute("#line-1-unit_price", "aria-invalid") == "true"
